@@ -131,7 +131,8 @@ def torchvision_images(name: str, folder: str | Path) -> Images:
 def fetch_torchvision(name: str, folder: str | Path) -> None:
     """Download a dataset into ``folder`` and unpack it, unless its files are there already.
 
-    An archive placed by hand is checked and unpacked without a network.
+    An archive placed by hand is checked and unpacked without a network; so are files that were
+    unpacked by hand.
 
     Raises:
         InputError: if the network or the checksum fails; says which file to put where.
@@ -140,11 +141,11 @@ def fetch_torchvision(name: str, folder: str | Path) -> None:
     try:
         with _network_timeout(NETWORK_TIMEOUT):
             _torchvision_class(name)(folder, download=True)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # of the network, of an archive, of a reader
         raise InputError(
-            f"dataset {name!r} could not be fetched ({reason}): {_placement(name, folder)}"
+            f"dataset {name!r} could not be fetched ({_reason(error)}): {_placement(name, folder)}"
         ) from error
+    torchvision_images(name, folder)  # all of it can be read
 
 
 def file_images(path: str | Path) -> Images:
@@ -165,9 +166,9 @@ def file_images(path: str | Path) -> Images:
             with h5py.File(path, "r") as file:
                 arrays = [file[name][()] for name in ARRAYS]
     except Exception as error:  # zipfile, zlib, numpy and h5py each have their own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"dataset file {path} cannot be read ({reason}): it must hold {', '.join(ARRAYS)}"
+            f"dataset file {path} cannot be read ({_reason(error)}): "
+            f"it must hold {', '.join(ARRAYS)}"
         ) from error
     return _own_images(str(path), arrays)
 
@@ -224,7 +225,9 @@ def _own_images(name: str, arrays: list[np.ndarray]) -> Images:
     mean = train.mean(axis=axes) / 255
     sd = train.std(axis=axes) / 255
     sd[sd == 0] = 1  # a constant channel says nothing, whatever its scale
-    return Images(*arrays, num_classes=num_classes, mean=tuple(mean), sd=tuple(sd))
+    return Images(
+        *arrays, num_classes=num_classes, mean=tuple(mean.tolist()), sd=tuple(sd.tolist())
+    )
 
 
 def _describe(array: np.ndarray) -> str:
@@ -238,13 +241,20 @@ def _torchvision_class(name: str) -> type:
 
 
 def _placement(name: str, folder: str | Path) -> str:
-    """Which file to put where, in one line."""
+    """How to get a dataset, in one line."""
     dataset = _torchvision_class(name)
     if hasattr(dataset, "tgz_md5"):
-        return f"place {dataset.url} in {folder} and fetch it again (md5 {dataset.tgz_md5})"
-    files = ", ".join(file for file, _ in dataset.resources)
-    raw = Path(folder) / dataset.__name__ / "raw"
-    return f"place {files} from {dataset.mirrors[0]} in {raw} and fetch it again"
+        unpacked = Path(folder) / dataset.base_folder
+        files, place = f"{dataset.url} (md5 {dataset.tgz_md5})", folder
+    else:
+        unpacked = Path(folder) / dataset.__name__
+        files = ", ".join(file for file, _ in dataset.resources) + f" of {dataset.mirrors[0]}"
+        place = unpacked / "raw"
+    return f"delete {unpacked} if it is there, place {files} in {place}, and fetch it again"
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager

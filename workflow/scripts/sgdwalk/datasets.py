@@ -4,81 +4,22 @@
 `read` returns it from there. `fetch` gets the files that `load` needs.
 """
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sgdwalk import dataset_sources as sources
+from sgdwalk.dataset_files import Dataset, normalise, read, save
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 
+__all__ = ["NAMES", "Dataset", "fetch", "load", "read", "save"]
+
 NAMES = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "gauss")
 
-FORMAT = "sgdwalk dataset"
-FORMAT_VERSION = 1
 _FILE_SUFFIXES = (".npz", ".h5", ".hdf5")
-_MEANING = {
-    "train_inputs": "training inputs, one per row",
-    "train_labels": "class of each training input, from 0",
-    "test_inputs": "test inputs, one per row",
-    "test_labels": "class of each test input, from 0",
-}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Inputs and labels to train on and to test on, normalised already.
-
-    Attributes:
-        train_inputs: ``(N, C, H, W)`` float32 (``(N, ...)`` for the user's own).
-        train_labels: ``(N,)`` int64, from 0 to ``num_classes - 1``.
-        test_inputs: like ``train_inputs``.
-        test_labels: like ``train_labels``.
-        num_classes: number of classes.
-        mean: subtracted from each channel, in units of raw inputs.
-        sd: divided by, for each channel.
-        name: what the dataset was loaded as.
-    """
-
-    train_inputs: Tensor
-    train_labels: Tensor
-    test_inputs: Tensor
-    test_labels: Tensor
-    num_classes: int
-    mean: tuple[float, ...] = (0.0,)
-    sd: tuple[float, ...] = (1.0,)
-    name: str = ""
-
-    def __post_init__(self):
-        for split in ("train", "test"):
-            inputs, labels = getattr(self, f"{split}_inputs"), getattr(self, f"{split}_labels")
-            where = f"dataset {self.name!r}: {split}"
-            if inputs.dtype != torch.float32 or labels.dtype != torch.int64:
-                raise InputError(f"{where} inputs must be float32 and labels int64")
-            if labels.ndim != 1 or len(inputs) != len(labels) or len(labels) == 0:
-                raise InputError(f"{where} has {len(inputs)} inputs and {len(labels)} labels")
-            if inputs.shape[1:] != self.train_inputs.shape[1:]:
-                raise InputError(f"{where} inputs have another shape than the train inputs")
-            if labels.min() < 0 or labels.max() >= self.num_classes:
-                raise InputError(f"{where} labels must lie between 0 and {self.num_classes - 1}")
-            if not torch.isfinite(inputs.sum(dtype=torch.float64)):
-                raise InputError(f"{where} inputs must be finite")
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input, ``(C, H, W)``."""
-        return tuple(self.train_inputs.shape[1:])
-
-    @property
-    def black(self) -> Tensor:
-        """Normalised value ``(len(mean),)`` of a raw 0 in each channel: what to pad images with."""
-        return _normalise(np.zeros((1, len(self.mean)), np.float32), self.mean, self.sd)[0]
 
 
 def load(
@@ -122,9 +63,9 @@ def load(
         mean, sd = (0.0,), (1.0,)
     labels = _corrupt(np.asarray(images.train_labels), images.num_classes, label_corruption, seed)
     return Dataset(
-        train_inputs=_normalise(images.train_inputs, mean, sd),
+        train_inputs=normalise(images.train_inputs, mean, sd),
         train_labels=torch.from_numpy(labels.astype(np.int64)),
-        test_inputs=_normalise(images.test_inputs, mean, sd),
+        test_inputs=normalise(images.test_inputs, mean, sd),
         test_labels=torch.from_numpy(np.asarray(images.test_labels).astype(np.int64)),
         num_classes=images.num_classes,
         mean=mean,
@@ -145,81 +86,6 @@ def fetch(name: str, folder: str | Path) -> None:
         sources.fetch_torchvision(name, folder)
     else:
         _check_name(name)
-
-
-def save(dataset: Dataset, path: str | Path, provenance: Mapping[str, str] | None = None) -> None:
-    """Write a dataset to one HDF5 file, under a temporary name until it is whole.
-
-    Images that were bytes are stored as bytes where that loses nothing.
-
-    Args:
-        dataset: what to write.
-        path: the file; an old one is replaced.
-        provenance: more attributes of the file, such as versions.
-    """
-    import h5py
-
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update(provenance or {})
-            file.attrs["format"] = FORMAT
-            file.attrs["format_version"] = FORMAT_VERSION
-            file.attrs["name"] = dataset.name
-            file.attrs["num_classes"] = dataset.num_classes
-            file.attrs["mean"] = dataset.mean
-            file.attrs["sd"] = dataset.sd
-            for key, meaning in _MEANING.items():
-                values = getattr(dataset, key)
-                if key.endswith("inputs"):
-                    values = _as_bytes(values, dataset.mean, dataset.sd)
-                file[key] = values.numpy(force=True)
-                file[key].attrs["meaning"] = meaning
-                if values.dtype == torch.uint8:
-                    file[key].attrs["units"] = "bytes; x / 255, minus mean, over sd when read"
-                else:
-                    file[key].attrs["units"] = "1"
-            file.attrs["complete"] = True
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read(path: str | Path) -> Dataset:
-    """Read a dataset that `save` wrote, bit for bit the same.
-
-    Raises:
-        InputError: for a file that is missing, truncated, foreign or of another format version.
-    """
-    import h5py
-
-    if not Path(path).is_file():
-        raise InputError(f"dataset file {path} does not exist: the rule 'dataset' makes it")
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise InputError(f"{path} is not a dataset file: the rule 'dataset' makes one")
-            version = file.attrs["format_version"]
-            if version != FORMAT_VERSION:
-                raise InputError(
-                    f"{path} has dataset format {version}, this version reads {FORMAT_VERSION}: "
-                    "delete it, and the rule 'dataset' makes it anew"
-                )
-            if not file.attrs.get("complete", False):
-                raise InputError(f"{path} is incomplete: delete it; the rule 'dataset' makes it")
-            arrays = {key: file[key][()] for key in _MEANING}
-            mean, sd = tuple(file.attrs["mean"].tolist()), tuple(file.attrs["sd"].tolist())
-            num_classes, name = int(file.attrs["num_classes"]), str(file.attrs["name"])
-    except (OSError, KeyError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is truncated or not HDF5: delete it, and the rule 'dataset' makes it anew"
-        ) from error
-    tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
-    for key, array in arrays.items():
-        if array.dtype == np.uint8:
-            tensors[key] = _normalise(array, mean, sd)
-    return Dataset(**tensors, num_classes=num_classes, mean=mean, sd=sd, name=name)
 
 
 def _images(
@@ -254,33 +120,8 @@ def _check_name(name: str) -> None:
     )
 
 
-def _normalise(inputs: np.ndarray, mean: tuple[float, ...], sd: tuple[float, ...]) -> Tensor:
-    """Scale bytes to 0..1, subtract each channel's mean and divide by its standard deviation.
-
-    One channel at a time in single precision, in the order of torchvision's ToTensor and Normalize,
-    whose results these are bit for bit.
-    """
-    result = torch.tensor(inputs, dtype=torch.float32)
-    if inputs.dtype == np.uint8:
-        result.div_(255)
-    shape = (-1, *[1] * (inputs.ndim - 2))
-    if tuple(mean) != (0.0,):
-        result.sub_(torch.tensor(mean, dtype=torch.float32).view(shape))
-    if tuple(sd) != (1.0,):
-        result.div_(torch.tensor(sd, dtype=torch.float32).view(shape))
-    return result
-
-
-def _as_bytes(inputs: Tensor, mean: tuple[float, ...], sd: tuple[float, ...]) -> Tensor:
-    """Bytes from which `_normalise` makes exactly these inputs, or the inputs if there are none."""
-    shape = (-1, *[1] * (inputs.ndim - 2))
-    pixels = inputs * torch.tensor(sd).view(shape) + torch.tensor(mean).view(shape)
-    pixels = pixels.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
-    return pixels if torch.equal(_normalise(pixels.numpy(), mean, sd), inputs) else inputs
-
-
 def _corrupt(labels: np.ndarray, num_classes: int, fraction: float, seed: int) -> np.ndarray:
-    """Replace a random subset of labels, the same for a larger number of classes or inputs."""
+    """Replace a random subset of labels; a larger fraction replaces these and more."""
     chosen = sources.random_order(len(labels), seed)[: round(fraction * len(labels))]
     drawn = np.random.PCG64([seed, 1]).random_raw(len(labels)) % np.uint64(num_classes)
     corrupted = labels.astype(np.int64)
