@@ -1,0 +1,31 @@
+"""SGD as a random walk on the loss landscape of a deep network, measured.
+
+dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A study stands alone: config.yaml is the study only if no other is named.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/trajectory.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES / "exponents.csv",
+        figure("fig2_superdiffusion"),
+
+
+onsuccess:
+    print_summary()

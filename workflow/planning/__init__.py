@@ -1,0 +1,1 @@
+"""What the Snakefile needs to plan a study: its config, its runs, its code's fingerprints."""

@@ -1,0 +1,17 @@
+"""Mean squared displacement, its nulls and its regimes, for every window of one run."""
+
+from launch import job, origin
+from sgdwalk import diffusion_file
+from sgdwalk.diffusion import analyse_window
+from sgdwalk.trajectory import Trajectory
+
+with job(snakemake) as log:
+    settings = dict(snakemake.params.settings)
+    trajectory = Trajectory(snakemake.input[0])
+    diffusion_file.write(
+        snakemake.output[0],
+        trajectory,
+        origin(run=trajectory.origin, settings=settings),
+        lambda window: analyse_window(window.gram, window.stride, **settings),
+    )
+    log(f"{snakemake.wildcards.run}: {len(trajectory.windows)} windows")

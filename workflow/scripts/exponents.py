@@ -1,0 +1,14 @@
+"""One row per run and window: settings, exponents and crossover lag with their intervals."""
+
+from launch import job
+from sgdwalk import diffusion_file
+from sgdwalk.tables import exponent_rows, write_table
+
+with job(snakemake) as log:
+    rows = []
+    for path, (run, settings) in zip(
+        snakemake.input, sorted(snakemake.params.settings.items()), strict=True
+    ):
+        rows += exponent_rows(run, settings, diffusion_file.read(path))
+    write_table(snakemake.output[0], rows)
+    log(f"{len(rows)} rows")

@@ -1,0 +1,101 @@
+"""Figure 2, superdiffusion: MSD by window, local exponents, nulls, exponents along training."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from launch import job
+from sgdwalk import diffusion_file, plotting
+from sgdwalk.diffusion_file import DiffusionRecord
+
+LABELS = {"exponent_short": "first", "exponent_max": "largest", "exponent_long": "last"}
+MARKERS = dict(zip(LABELS, "os^", strict=True))
+
+
+def shown(windows: list[DiffusionRecord]) -> list[int]:
+    """First, middle and last window."""
+    return sorted({0, (len(windows) - 1) // 2, len(windows) - 1})
+
+
+def starts(windows: list[DiffusionRecord]) -> list[int]:
+    """Waiting steps counted from 1, as in the paper."""
+    return [w.start + 1 for w in windows]
+
+
+def draw_msd(axis: Axes, windows, chosen, colours, nulls: bool) -> None:
+    for i in chosen:
+        c, label = windows[i].curves, rf"$t_w = {windows[i].start + 1}$"
+        axis.plot(c["lags"], c["msd"], color=colours[i], label=label if nulls else None)
+        if nulls:
+            axis.plot(c["lags"], c["shuffled_mean"], color=colours[i], lw=0.8, ls=":")
+            band = (c["shuffled_low"], c["shuffled_high"])
+            axis.fill_between(c["lags"], *band, color=colours[i], alpha=0.2, lw=0)
+            axis.plot(c["drift_lags"], c["drift_removed"], color=colours[i], lw=0.8, ls="--")
+    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"MSD($\tau$)")
+    if nulls:
+        axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="steps in random order")
+        axis.plot([], [], color=plotting.NULL_COLOUR, ls="--", label="mean drift removed")
+        axis.legend(loc="lower right")
+
+
+def draw_local(axis: Axes, windows, chosen, colours) -> None:
+    for i, window in enumerate(windows):
+        c, bold = window.curves, i in chosen
+        axis.plot(
+            c["local_lags"],
+            c["local_exponent"],
+            color=colours[i],
+            lw=1.6 if bold else 0.7,
+            alpha=1 if bold else 0.6,
+        )
+    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.set(xscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"local exponent $\beta(\tau)$")
+
+
+def draw_first(axis: Axes, windows, chosen, colours) -> None:
+    for i in chosen:
+        c = windows[i].curves
+        axis.plot(c["lags"], c["squared_displacement"], color=colours[i])
+    label = r"$|x_{t_w+\tau} - x_{t_w}|^2$"
+    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=label)
+
+
+def draw_exponents(axis: Axes, windows) -> None:
+    x = np.array(starts(windows), float)
+    width = 0.12 * (np.diff(x).min() if len(x) > 1 else 1.0)
+    for offset, (name, label) in zip((-1, 0, 1), LABELS.items(), strict=True):
+        value, low, high = np.array([w.exponents[name] for w in windows]).T
+        errors = np.clip([value - low, high - value], 0, None)
+        axis.errorbar(
+            x + offset * width, value, errors, fmt=MARKERS[name], ms=3, lw=0.8, label=label
+        )
+    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.set(xlabel=r"window start $t_w$ (steps)", ylabel="exponent of regime")
+    axis.legend(title="regime", ncols=3, loc="best", title_fontsize=6.5)
+
+
+with job(snakemake) as log:
+    run = diffusion_file.read(snakemake.input[0])
+    short = min(((w.stride, w.length) for w in run.windows), default=None)
+    windows = [w for w in run.windows if (w.stride, w.length) == short]
+    long = [w for w in run.windows if (w.stride, w.length) != short]
+    names = ["msd", "all", "local", *(["long"] if long else []), "first", "exponents"]
+    figure, axes = plotting.panels(names)
+    if windows:
+        chosen, colours = shown(windows), plotting.colours(len(windows))
+        draw_msd(axes["msd"], windows, chosen, colours, nulls=True)
+        draw_msd(axes["all"], windows, range(len(windows)), colours, nulls=False)
+        plotting.colour_bar(figure, axes["all"], starts(windows), r"$t_w$")
+        draw_local(axes["local"], windows, chosen, colours)
+        draw_first(axes["first"], windows, chosen, colours)
+        draw_exponents(axes["exponents"], windows)
+    else:
+        for axis in axes.values():
+            plotting.message(axis, "no whole window was recorded")
+    if long:
+        draw_msd(axes["long"], long, range(len(long)), plotting.colours(len(long)), nulls=False)
+        plotting.colour_bar(figure, axes["long"], starts(long), r"$t_w$")
+    title = snakemake.wildcards.get("run", snakemake.params.get("run"))
+    if run.diverged_at is not None:
+        title += f" (diverged at step {run.diverged_at})"
+    figure.suptitle(title, fontsize=9)
+    plotting.save(figure, snakemake.output)

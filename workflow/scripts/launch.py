@@ -1,0 +1,78 @@
+"""How every job starts: its log, its code's fingerprint, and one line for a foreseeable failure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from planning.fingerprint import code_fingerprint
+from sgdwalk.errors import InputError
+
+_LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
+
+
+class Log:
+    """Lines for a person: to the terminal and to the job's log file."""
+
+    def __init__(self, path: str):
+        self._file = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def __call__(self, line: str) -> None:
+        """Write one line to both."""
+        print(line, file=sys.stderr, flush=True)
+        self._file.write(line + "\n")
+
+
+@contextmanager
+def job(snakemake) -> Iterator[Log]:
+    """Run the body of a script as a job of the workflow.
+
+    Stops with one line if the sources changed after the job was planned, or on bad input.
+    """
+    log = Log(snakemake.log[0])
+    try:
+        planned = snakemake.params.code
+        script = Path(snakemake.scriptdir) / f"{snakemake.rule}.py"
+        if code_fingerprint(script) != planned:
+            raise InputError(
+                f"{snakemake.rule}: its code changed after this job was planned; "
+                "run snakemake again to plan it anew"
+            )
+        yield log
+    except (InputError, OSError) as error:
+        log(f"{snakemake.rule}: {error}" if isinstance(error, InputError) else f"{error}")
+        sys.exit(1)
+
+
+def origin(**settings) -> dict:
+    """Where a file comes from: settings of its job, library versions, git commit."""
+    return {**settings, "versions": library_versions(), "commit": _commit()}
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that this job has loaded."""
+    found = {"python": sys.version.split()[0]}
+    for name in _LIBRARIES:
+        if name in sys.modules:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                continue
+    return found
+
+
+def _commit() -> str:
+    """Commit of the checkout, with a + if files differ from it; 'unknown' outside of git."""
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return result.stdout.strip()

@@ -1,0 +1,170 @@
+"""The Gram matrix of a window's increments, the one thing kept of a walk.
+
+For positions ``x_0 .. x_{T-1}`` with increments ``d_i = x_{i+1} - x_i`` the Gram matrix is
+``G_ij = d_i . d_j``. Every squared distance is a block sum of it, so it is built from increments:
+``|x_i|^2 + |x_j|^2 - 2 x_i . x_j`` would lose all digits at small lags.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+
+from sgdwalk.errors import InputError
+
+TOLERANCE = 1e-5  # of MSD(lag) against float64 arithmetic on the same positions
+_BLOCK_BYTES = 32 * 2**20  # of increments at a time: large for a matrix product, small in memory
+_PANELS = 4  # row panels of the lower triangle; 4 leave 10/16 of the full product to compute
+
+
+@dataclass(frozen=True)
+class Gram:
+    """Gram matrix of one window and how it was made.
+
+    Attributes:
+        matrix: (T-1, T-1) float64 tensor on the CPU, in squared parameter units.
+        layers: (L, T-1, T-1) float64 tensor, one Gram matrix per parameter slice, or None.
+        error: largest relative error of MSD found at the checked lags, of the float32 products.
+        float64_products: whether that error exceeded the tolerance and float64 was used instead.
+    """
+
+    matrix: torch.Tensor
+    layers: torch.Tensor | None
+    error: float
+    float64_products: bool
+
+
+def window_gram(positions: torch.Tensor, sizes: list[int] | None = None) -> Gram:
+    """Gram matrix of the increments of a window, checked against direct displacements.
+
+    Products are float32 over blocks of parameters, the blocks are added in float64. Prefix sums of
+    such a matrix cancel where the walk folds back on itself; lags 1, 2, T/2, T-1 and the lag at
+    which cancellation is strongest are therefore compared with directly computed displacements,
+    and all is redone with float64 products where one is off by more than ``TOLERANCE``.
+
+    Args:
+        positions: (T, P) floating-point tensor on any device, T >= 2; it is not changed.
+        sizes: parameters per layer, adding up to P; asks for one Gram matrix per layer as well.
+
+    Returns:
+        The Gram matrix in float64 on the CPU, in squared parameter units.
+
+    Raises:
+        InputError: if positions is not floating-point (T, P), T >= 2, or sizes do not add up.
+    """
+    if positions.ndim != 2 or positions.shape[0] < 2 or not positions.is_floating_point():
+        raise InputError(
+            f"positions: shape {tuple(positions.shape)} of {positions.dtype}; "
+            "allowed: floating point (T, P) with T >= 2"
+        )
+    if sizes is not None and sum(sizes) != positions.shape[1]:
+        raise InputError(
+            f"sizes: add up to {sum(sizes)}; allowed: the {positions.shape[1]} parameters"
+        )
+    with _full_precision(positions.device), torch.no_grad():
+        if positions.dtype == torch.float64:
+            return _finish(_products(positions, sizes, torch.float64), 0.0, True, sizes)
+        layers = _products(positions, sizes, torch.float32)
+        error = _largest_error(layers.sum(0), positions)
+        # written so that a NaN error also asks for the exact products
+        if not error <= TOLERANCE:
+            return _finish(_products(positions, sizes, torch.float64), error, True, sizes)
+        return _finish(layers, error, False, sizes)
+
+
+def plain_gram(rows: torch.Tensor) -> torch.Tensor:
+    """Gram matrix ``rows @ rows.T`` of (N, P) rows: float32 products, blocks added in float64."""
+    with _full_precision(rows.device), torch.no_grad():
+        return _symmetric(_lower_products(rows, torch.float32, increments=False))
+
+
+def _finish(layers, error, float64_products, sizes) -> Gram:
+    matrix = layers.sum(0) if layers.shape[0] > 1 else layers[0]
+    return Gram(matrix.cpu(), layers.cpu() if sizes else None, error, float64_products)
+
+
+def _products(positions, sizes, dtype) -> torch.Tensor:
+    """(L, T-1, T-1) float64: Gram matrices of the increments of each slice of parameters."""
+    ends = torch.tensor(sizes or [positions.shape[1]]).cumsum(0).tolist()
+    starts = [0, *ends[:-1]]
+    return torch.stack(
+        [
+            _symmetric(_lower_products(positions[:, a:b], dtype, increments=True))
+            for a, b in zip(starts, ends, strict=True)
+        ]
+    )
+
+
+def _lower_products(rows, dtype, *, increments) -> torch.Tensor:
+    """Lower triangle (by panels) of the Gram matrix of rows or of their increments, float64."""
+    count = rows.shape[0] - increments
+    gram = torch.zeros(count, count, dtype=torch.float64, device=rows.device)
+    width = max(1, _BLOCK_BYTES // (max(count, 1) * dtype.itemsize))
+    edges = torch.linspace(0, count, min(_PANELS, max(count, 1)) + 1).long().tolist()
+    for first in range(0, rows.shape[1], width):
+        block = rows[:, first : first + width].to(dtype)
+        if increments:
+            block = block[1:] - block[:-1]
+        block = block.contiguous()
+        for top, bottom in pairwise(edges):
+            gram[top:bottom, :bottom] += block[top:bottom] @ block[:bottom].T
+    return gram
+
+
+def _symmetric(lower: torch.Tensor) -> torch.Tensor:
+    return lower.tril() + lower.tril(-1).T
+
+
+def _largest_error(gram: torch.Tensor, positions: torch.Tensor) -> float:
+    """Largest relative error of MSD from the Gram matrix among the lags most at risk."""
+    msd = msd_of_gram(gram)
+    lags = torch.arange(1, len(msd) + 1, dtype=torch.float64, device=msd.device)
+    # rounding adds up like lag * MSD(1); it hurts most where MSD(lag) is small beside that
+    worst = int(torch.argmin(msd.clamp_min(0) / lags)) + 1
+    steps = positions.shape[0]
+    errors = []
+    for lag in {1, min(2, steps - 1), max(1, steps // 2), steps - 1, worst}:
+        exact = _direct_msd(positions, lag)
+        difference = abs(float(msd[lag - 1]) - exact)
+        errors.append(difference / exact if exact > 0 else (0.0 if difference == 0 else torch.inf))
+    return max(errors)
+
+
+def msd_of_gram(gram: torch.Tensor) -> torch.Tensor:
+    """(T-1,) MSD at lags 1..T-1 from a (T-1, T-1) Gram matrix, through 2-D prefix sums."""
+    prefix = torch.zeros(len(gram) + 1, len(gram) + 1, dtype=gram.dtype, device=gram.device)
+    prefix[1:, 1:] = gram.cumsum(0).cumsum(1)
+    square = prefix.diagonal()
+    return torch.stack(
+        [
+            (square[lag:] + square[:-lag] - 2 * prefix.diagonal(lag)).mean()
+            for lag in range(1, len(prefix))
+        ]
+    )
+
+
+def _direct_msd(positions: torch.Tensor, lag: int) -> float:
+    """MSD at one lag without the Gram matrix; a difference of float32 numbers is good to 6e-8."""
+    pairs = positions.shape[0] - lag
+    width = max(1, _BLOCK_BYTES // (8 * pairs * positions.dtype.itemsize))
+    total = torch.zeros(pairs, dtype=torch.float64, device=positions.device)
+    for first in range(0, positions.shape[1], width):
+        block = positions[:, first : first + width]
+        difference = block[lag:] - block[:-lag]
+        total += difference.square_().sum(1)
+    return float(total.mean())
+
+
+@contextmanager
+def _full_precision(device: torch.device):
+    """Autocast, TF32 and bf16 shortcuts off while products are made."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

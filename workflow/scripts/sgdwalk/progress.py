@@ -1,0 +1,45 @@
+"""Lines that tell a person how far a training is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Progress:
+    """Says step, loss, rate and time left, at most once in so many seconds.
+
+    Args:
+        say: what to do with a line.
+        label: what is being trained.
+        steps: of the whole run.
+        seconds: between lines.
+    """
+
+    def __init__(self, say: Callable[[str], None], label: str, steps: int, seconds: float = 10.0):
+        self._say, self._label, self._steps, self._seconds = say, label, steps, seconds
+        self._since = self._said = time.monotonic()
+        self._from: int | None = None
+
+    def after_step(self, step: int, loss: float) -> None:
+        """Say how far the run is if it is time to, and always at its end."""
+        now = time.monotonic()
+        if self._from is None:
+            self._from, self._since = step, now
+        if now - self._said < self._seconds and step < self._steps:
+            return
+        self._said = now
+        rate = (step - self._from) / max(now - self._since, 1e-9)
+        left = (self._steps - step) / rate if rate else float("inf")
+        self._say(
+            f"{self._label}: step {step}/{self._steps}, loss {loss:.4g}, "
+            f"{rate:.1f} steps/s, {_clock(left)} left"
+        )
+
+
+def _clock(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "?"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

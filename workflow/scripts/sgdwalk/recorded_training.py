@@ -1,0 +1,219 @@
+"""A recorded training run from its settings to its files, going on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from sgdwalk import augmentation, checkpoints, datasets, models
+from sgdwalk.batches import Batches
+from sgdwalk.errors import InputError
+from sgdwalk.progress import Progress
+from sgdwalk.recorder import TrajectoryRecorder
+from sgdwalk.resuming import PointSchedule
+from sgdwalk.run_folder import RunFolder
+from sgdwalk.training import Run, logarithmic_steps, probe_loss, train
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that decides the walk of a run; the names are those of the config."""
+
+    model: str
+    dataset: str
+    batch_size: int
+    learning_rate: float
+    steps: int
+    seed: int
+    augment: bool
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """What is kept of a walk; the names are those of the config."""
+
+    windows: tuple[Mapping, ...]
+    checkpoints: int | tuple[int, ...]
+    weights: bool
+    layer_grams: bool
+    probe: int
+    samples_per_step: int
+    coordinates_per_layer: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How to run, which changes nothing in what comes out but rounding.
+
+    Attributes:
+        threads: CPU threads.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        deterministic: only deterministic kernels on a GPU.
+        resume_minutes: between resume points.
+        resume_steps: between resume points as well, or None.
+        host_memory: bytes for window buffers, or None for half of what is free.
+    """
+
+    threads: int
+    device: str = "auto"
+    deterministic: bool = False
+    resume_minutes: float = 10.0
+    resume_steps: int | None = None
+    host_memory: int | None = None
+
+
+def checkpoint_steps(chosen: int | tuple[int, ...], steps: int) -> list[int]:
+    """Steps to save the model at: 0, the last one, and those chosen between."""
+    if isinstance(chosen, int):
+        return logarithmic_steps(steps, chosen)
+    return sorted({0, steps} | {step for step in chosen if step < steps})
+
+
+def train_recorded(
+    folder: RunFolder,
+    dataset: str | Path,
+    training: TrainingSettings,
+    recording: RecordingSettings,
+    machine: Machine,
+    origin: Mapping,
+    say: Callable[[str], None],
+    label: str,
+) -> None:
+    """Train a run to its end, from its resume point if there is one; its files are then kept.
+
+    Args:
+        folder: where the run is trained; locked by the caller.
+        dataset: prepared dataset file.
+        training: decides the walk.
+        recording: decides what is kept of it.
+        machine: how to run.
+        origin: stored in the trajectory file.
+        say: takes lines for a person.
+        label: name of the run in those lines.
+
+    Raises:
+        InputError: bad settings or files, or a resume point made with other threads or device.
+        Stopped: on SIGTERM or SIGINT, after saving a resume point.
+    """
+    if (folder.work / "trajectory.h5").exists():  # killed between the last write and the rename
+        folder.finish()
+        return
+    device = _prepare(machine)
+    point = folder.point()
+    if point is not None:
+        _check_machine(point, machine, device)
+    run, probe = _make_run(dataset, training, recording, device)
+    if point is not None:
+        run.restore(point["run"])
+        say(f"{label}: resumed at step {run.step}")
+    elif folder.others():
+        others = ", ".join(str(path) for path in folder.others())
+        say(f"{label}: settings or code differ from those of {others}; training from the start")
+    wanted = checkpoint_steps(recording.checkpoints, training.steps)
+    saved = folder.work / "checkpoints"
+    recorder = TrajectoryRecorder(
+        run.model,
+        folder.work / "trajectory.h5",
+        _families(recording.windows, training.steps),
+        steps_per_epoch=run.batches.per_epoch,
+        weights=recording.weights,
+        layer_grams=recording.layer_grams,
+        probe=probe,
+        samples_per_step=recording.samples_per_step,
+        coordinates_per_layer=recording.coordinates_per_layer,
+        seed=training.seed,
+        origin=origin,
+        folder=folder.work / "streams",
+        resumable=True,
+        resume=point and point["recorder"],
+        host_memory=machine.host_memory,
+    )
+
+    def save_point(sync: bool) -> None:
+        folder.save_point(
+            {
+                "run": run.state(),
+                "recorder": recorder.state(sync),
+                "threads": machine.threads,
+                "device": device.type,
+            }
+        )
+        recorder.state_saved()
+
+    def save_checkpoint(run: Run) -> None:
+        if run.step in wanted:
+            content = {"status": "reached", **run.state(), "training": vars(training)}
+            checkpoints.save(saved / f"{run.step}.pt", content)
+
+    points = PointSchedule(save_point, machine.resume_minutes, machine.resume_steps)
+    progress = Progress(say, label, training.steps)
+
+    def after_step(run: Run, loss: float) -> None:
+        progress.after_step(run.step, loss)
+        points.after_step(run.step)
+
+    with points.listening(), recorder.kept_open_on_error():
+        diverged_at = train(
+            run, training.steps, recorder, before_step=save_checkpoint, after_step=after_step
+        )
+    if diverged_at is not None:
+        say(f"{label}: diverged: the loss is not finite at step {diverged_at}")
+        for step in wanted:
+            if step > diverged_at:
+                checkpoints.save(saved / f"{step}.pt", checkpoints.not_reached(step, diverged_at))
+    recorder.close(diverged_at=diverged_at)
+    folder.finish()
+
+
+def _prepare(machine: Machine) -> torch.device:
+    torch.set_num_threads(machine.threads)
+    cuda = torch.cuda.is_available()
+    if machine.device == "cuda" and not cuda:
+        raise InputError("resources.device: cuda, but no GPU is visible; allowed here: auto, cpu")
+    device = torch.device("cuda" if cuda and machine.device != "cpu" else "cpu")
+    torch.use_deterministic_algorithms(machine.deterministic or device.type == "cpu")
+    return device
+
+
+def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> None:
+    """A resumed run must end as if never stopped, and rounding depends on these."""
+    if point["threads"] != machine.threads:
+        raise InputError(
+            f"the resume point was made with {point['threads']} threads and this job has "
+            f"{machine.threads}; give it {point['threads']} (--cores and resources.train.threads), "
+            "or remove .resume in the run's folder to start over"
+        )
+    if point["device"] != device.type:
+        raise InputError(
+            f"the resume point was made on {point['device']} and this job runs on {device.type}; "
+            f"set resources.device to {point['device']}, or remove .resume in the run's folder"
+        )
+
+
+def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings, device):
+    data = datasets.read(dataset)
+    torch.manual_seed(training.seed)
+    model = models.build(training.model, data.input_shape, data.num_classes).to(device)
+    inputs, labels = data.train_inputs.to(device), data.train_labels.to(device)
+    kind = augmentation.default_augmentation(data.name) if training.augment else "none"
+    augment = augmentation.augmentation(kind, data.black.to(device))
+    run = Run(
+        model=model,
+        optimizer=torch.optim.SGD(model.parameters(), lr=training.learning_rate),
+        batches=Batches(inputs, labels, training.batch_size, training.seed, augment),
+        test=(data.test_inputs.to(device), data.test_labels.to(device)),
+    )
+    probe = None
+    if recording.probe:
+        chosen = slice(min(recording.probe, len(labels)))
+        probe = probe_loss(model, inputs[chosen], labels[chosen], functional.cross_entropy)
+    return run, probe
+
+
+def _families(windows: tuple[Mapping, ...], steps: int) -> list[tuple[int, int]]:
+    """Window families that fit into the run."""
+    return [(w["length"], w["stride"]) for w in windows if (w["length"] - 1) * w["stride"] < steps]
