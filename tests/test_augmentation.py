@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torchvision.transforms.functional as F
+
 from sgdwalk import augmentation
 from sgdwalk.errors import InputError
 

@@ -16,10 +16,11 @@ import pytest
 import torch
 import torchvision
 from scipy import stats
-from sgdwalk import dataset_sources, datasets, files
-from sgdwalk.errors import InputError
 from sklearn.datasets import load_digits
 from torchvision import transforms
+
+from sgdwalk import dataset_sources, datasets, files
+from sgdwalk.errors import InputError
 
 FIRST_TEST_LABELS = [2, 3, 1, 3, 5, 0, 1, 5, 0, 8, 0, 3, 3, 6, 9, 6]
 TEST_MD5 = "06d00940c280f2c83148e72b6ef85eee"

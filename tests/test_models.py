@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from torch import nn
+
 from sgdwalk import models
 from sgdwalk.errors import InputError
-from torch import nn
 
 REFERENCE = Path(__file__).parent / "data" / "parameter_counts.csv"
 VIT_QUERY_KEY_VALUE_BIASES = 6 * 3 * 512
@@ -252,10 +253,17 @@ def test_mnist_residual_network_keeps_the_size_of_the_image():
         assert model.first(x).shape == (2, 16, side, side)
 
 
-def test_dropout_of_the_vision_transformer():
-    model = on_meta("vit", (3, 32, 32))
-    rates = [m.p for m in model.modules() if isinstance(m, nn.Dropout)]
-    assert rates == [0.1] * (1 + 6 * 3)  # the embedding; attention and two linear layers each
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alex", [0.5] * 2),
+        ("vit", [0.1] * (1 + 6 * 3)),  # the embedding; attention and two linear layers each
+        ("densenet121", []),
+    ],
+)
+def test_dropout(name, expected):
+    model = on_meta(name, (3, 32, 32))
+    assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == expected
 
 
 # Initialisation.
