@@ -9,8 +9,9 @@ stage, which tells depth 50 from the ImageNet network `resnet50`.
 All are initialised as in the study: convolutions Kaiming normal (fan-in), batch normalisation to 1
 and 0, linear layers normal with standard deviation 1e-3, biases 0, so that the first outputs are
 near zero and the first loss is near log(number of classes). That is hard on fully connected
-networks: each layer shrinks its signal about a hundredfold, so a deep one hardly moves at first and
-fc20 and deeper stay where they are.
+networks: each layer shrinks its signal about a hundredfold, so the first gradient has norm 4e-4 in
+fc3, 2e-8 in fc5 (on 3x32x32 noise) and is lost in single precision in fc20 and deeper ones, which
+therefore stay where they are.
 """
 
 import re
