@@ -7,7 +7,8 @@ import torchvision.transforms.functional as F
 from sgdwalk import augmentation
 from sgdwalk.errors import InputError
 
-MEAN, SD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+MEAN = (125.3 / 255, 123.0 / 255, 113.9 / 255)
+SD = (63.0 / 255, 62.1 / 255, 66.7 / 255)
 
 
 def seeded(seed=0):

@@ -22,6 +22,10 @@ from torchvision import transforms
 from sgdwalk import dataset_sources, datasets, files
 from sgdwalk.errors import InputError
 
+# The constants of the published study's loader.
+CIFAR_MEAN = (125.3 / 255, 123.0 / 255, 113.9 / 255)
+CIFAR_SD = (63.0 / 255, 62.1 / 255, 66.7 / 255)
+
 FIRST_TEST_LABELS = [2, 3, 1, 3, 5, 0, 1, 5, 0, 8, 0, 3, 3, 6, 9, 6]
 TEST_MD5 = "06d00940c280f2c83148e72b6ef85eee"
 
@@ -111,8 +115,8 @@ def test_cifar10(cifar10_files, tmp_path):
     assert dataset.num_classes == 10
     assert dataset.input_shape == (3, 32, 32)
     third_batch = pixels(2, 3, 3072).reshape(3, 3, 32, 32) / 255  # channel by channel in the file
-    mean = np.array([0.4914, 0.4822, 0.4465]).reshape(3, 1, 1)
-    sd = np.array([0.2023, 0.1994, 0.2010]).reshape(3, 1, 1)
+    mean = np.array(CIFAR_MEAN).reshape(3, 1, 1)
+    sd = np.array(CIFAR_SD).reshape(3, 1, 1)
     np.testing.assert_allclose(dataset.train_inputs[6:9], (third_batch - mean) / sd, atol=2e-6)
 
 
@@ -121,7 +125,7 @@ def test_cifar10_equals_torchvisions_transforms(cifar10_files, tmp_path, raw):
     place(cifar10_files, tmp_path / "cifar-10-batches-py")
     steps = [transforms.ToTensor()]
     if not raw:
-        steps.append(transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)))
+        steps.append(transforms.Normalize(CIFAR_MEAN, CIFAR_SD))
     peer = torchvision.datasets.CIFAR10(tmp_path, transform=transforms.Compose(steps))
     dataset = datasets.load("cifar10", tmp_path, raw=raw)
     for i, (image, label) in enumerate(peer):

@@ -56,28 +56,28 @@ def file_fingerprint(path: Path) -> str:
     """Hex hash of one file's syntax tree, or of its bytes if it is no Python file."""
     if path.suffix != ".py":
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    return _tree_hash(_source(path))
+    return _tree_hash(_parse(path))
 
 
-def _source(path: Path) -> str:
+def _parse(path: Path) -> ast.Module:
     try:
-        return path.read_text(encoding="utf-8")
+        return _tree(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a rule or a module imports it") from None
-
-
-@cache
-def _parse(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
     except SyntaxError as error:
-        raise InputError(f"not valid Python: line {error.lineno}: {error.msg}") from None
+        line = f"line {error.lineno}: {error.msg}"
+        raise InputError(f"{path}: not valid Python: {line}") from None
 
 
 @cache
-def _tree_hash(source: str) -> str:
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def _tree_hash(tree: ast.Module) -> str:
     digest = hashlib.sha256()
-    for part in _serialised(_parse(source)):
+    for part in _serialised(tree):
         digest.update(part.encode())
     return digest.hexdigest()
 
@@ -134,7 +134,7 @@ def _local_imports(path: Path, root: Path) -> list[Path]:
     if path.suffix != ".py":
         return []
     files = []
-    for node in ast.walk(_parse(_source(path))):
+    for node in ast.walk(_parse(path)):
         for name in _imported(node, path, root):
             if name != _LAUNCHER:
                 files.extend(_module_files(name, root))
@@ -166,7 +166,7 @@ def _module_files(name: str, root: Path) -> list[Path]:
 
 def _declared_data(path: Path) -> list[str]:
     """Names of data files that a module declares in a constant called ``DATA_FILES``."""
-    for node in _parse(_source(path)).body:
+    for node in _parse(path).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DATA_FILES":
             return list(ast.literal_eval(node.value))
     return []

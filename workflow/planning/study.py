@@ -13,6 +13,7 @@ import yaml
 
 from planning.schema import complete, suggestion
 from sgdwalk.errors import InputError
+from sgdwalk.model_names import check_name
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
@@ -92,6 +93,10 @@ def _expand(defaults: Mapping, grid: Mapping, schema: Mapping, where: str) -> li
 
 
 def _check(run: Run, where: str) -> None:
+    try:
+        check_name(run.training["model"])
+    except InputError as error:
+        raise InputError(f"{where}.model: {error}") from None
 
     if not run.windows:
         shortest = min((f["length"] - 1) * f["stride"] + 1 for f in run.recording["windows"])

@@ -14,7 +14,8 @@ from sgdwalk.errors import InputError
 from sgdwalk.user_code import call_factory
 
 # Mean and standard deviation of each channel, as customary for pixels from 0 to 1.
-CIFAR_MEAN, CIFAR_SD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+CIFAR_MEAN = (125.3 / 255, 123.0 / 255, 113.9 / 255)
+CIFAR_SD = (63.0 / 255, 62.1 / 255, 66.7 / 255)
 MNIST_MEAN, MNIST_SD = (0.1307,), (0.3081,)
 
 _TORCHVISION = {

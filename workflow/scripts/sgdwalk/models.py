@@ -14,41 +14,26 @@ fc3, 2e-8 in fc5 (on 3x32x32 noise) and is lost in single precision in fc20 and 
 therefore stay where they are.
 """
 
-import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import torch
 from torch import nn
 
 from sgdwalk import networks_plain
 from sgdwalk.errors import InputError
+from sgdwalk.model_names import (
+    NAMES,
+    SMALLEST_SIDE,
+    ResidualName,
+    check_images,
+    check_name,
+    fully_connected_depth,
+    residual,
+)
 from sgdwalk.networks_residual import ResidualNetwork
 from sgdwalk.user_code import call_factory, is_factory
 
-NAMES: tuple[str, ...] = (
-    *(f"resnet{depth}" for depth in (14, 20, 56, 110)),
-    *(f"resnet{depth}_noshort" for depth in (14, 20, 32, 44, 56, 110)),
-    "resnet50_16_noshort",
-    "resnet14_nobatchnorm",
-    "resnet14_noshort_nobatchnorm",
-    *(f"wrn{depth}_{factor}" for depth in (14, 56) for factor in (2, 4, 8)),
-    *(f"wrn{depth}_{factor}_noshort" for depth in (14, 56) for factor in (2, 4, 8)),
-    "wrn110_2_noshort",
-    "wrn110_4_noshort",
-    *(f"resnet{depth}" for depth in (18, 34, 50, 101, 152)),
-    *(f"resnet{depth}_noshort" for depth in (18, 34, 50, 101, 152)),
-    "densenet121",
-    "vgg9",
-    "alex",
-    "fc3",
-    "fc20",
-    "fc56",
-    "fc110",
-    "simplenet",
-    "resnet_mnist",
-    "vit",
-)
+__all__ = ["NAMES", "SMALLEST_SIDE", "build", "initialise"]
 
 IMAGENET_BLOCKS = {
     18: (2, 2, 2, 2),
@@ -58,15 +43,6 @@ IMAGENET_BLOCKS = {
     152: (3, 8, 36, 3),
 }
 _BOTTLENECK_FROM = 50  # ImageNet networks of this depth and deeper have bottleneck blocks
-
-# Smallest height and width: below it a pooling layer has nothing left to pool.
-SMALLEST_SIDE = {"densenet121": 8, "vgg9": 8, "alex": 28, "simplenet": 16, "vit": 2}
-
-_RESIDUAL = re.compile(
-    r"(?:resnet(?P<depth>\d+)(?P<cifar>_16)?|wrn(?P<wide_depth>\d+)_(?P<factor>\d+))"
-    r"(?P<noshort>_noshort)?(?P<nobatchnorm>_nobatchnorm)?"
-)
-_FULLY_CONNECTED = re.compile(r"fc(?P<depth>\d+)")
 
 
 def build(
@@ -132,21 +108,14 @@ def initialise(model: nn.Module) -> None:
 
 def _definition(name: str, shape: tuple[int, ...]) -> Callable[[tuple[int, ...], int], nn.Module]:
     """Find what makes the network ``name`` of an input shape and a number of classes."""
-    if match := _FULLY_CONNECTED.fullmatch(name):
-        depth = int(match["depth"])
-        if depth < 1:
-            raise InputError(f"model {name!r}: a network needs one layer or more")
+    check_name(name)
+    check_images(name, shape)
+    depth = fully_connected_depth(name)
+    if depth is not None:
         return lambda shape, classes: networks_plain.fully_connected(shape, classes, depth)
-    if match := _RESIDUAL.fullmatch(name):
-        _check_images(name, shape)
-        return _residual(name, match)
-    if name not in NAMES:
-        nearest = get_close_matches(name, NAMES, n=1, cutoff=0)[0]
-        raise InputError(
-            f"unknown model {name!r}: did you mean {nearest!r}? All names are in "
-            "sgdwalk.models.NAMES, and 'my_module:factory' names a network of your own"
-        )
-    _check_images(name, shape)
+    network = residual(name)
+    if network is not None:
+        return _residual(network)
     if name == "densenet121":
         from sgdwalk.networks_adapted import densenet121
 
@@ -163,33 +132,20 @@ def _definition(name: str, shape: tuple[int, ...]) -> Callable[[tuple[int, ...],
     }[name]
 
 
-def _residual(name: str, match: re.Match) -> Callable[[tuple[int, ...], int], nn.Module]:
-    """Read depth and widths of a residual network off its name."""
-    depth = int(match["depth"] or match["wide_depth"])
-    bottleneck = False
-    if match["depth"] and not match["cifar"] and depth in IMAGENET_BLOCKS:
-        widths, blocks = (64, 128, 256, 512), IMAGENET_BLOCKS[depth]
-        bottleneck = depth >= _BOTTLENECK_FROM
-    elif depth >= 8 and depth % 6 == 2:
-        factor = int(match["factor"] or 1)
-        if factor < 1:
-            raise InputError(f"model {name!r}: the width factor must be 1 or larger")
-        widths = (16 * factor, 32 * factor, 64 * factor)
-        blocks = ((depth - 2) // 6,) * 3
+def _residual(network: ResidualName) -> Callable[[tuple[int, ...], int], nn.Module]:
+    if network.imagenet:
+        widths, blocks = (64, 128, 256, 512), IMAGENET_BLOCKS[network.depth]
     else:
-        below = max(8, (depth - 2) // 6 * 6 + 2)
-        raise InputError(
-            f"model {name!r}: the depth must be 6n+2 (the nearest are {below} and {below + 6})"
-            + ("" if match["factor"] else ", or 18, 34, 50, 101, 152 for an ImageNet network")
-        )
+        widths = tuple(network.factor * width for width in (16, 32, 64))
+        blocks = ((network.depth - 2) // 6,) * 3
     return lambda shape, classes: ResidualNetwork(
         shape[0],
         classes,
         widths,
         blocks,
-        bottleneck=bottleneck,
-        shortcut=not match["noshort"],
-        batch_norm=not match["nobatchnorm"],
+        bottleneck=network.imagenet and network.depth >= _BOTTLENECK_FROM,
+        shortcut=network.shortcut,
+        batch_norm=network.batch_norm,
     )
 
 
@@ -217,23 +173,3 @@ def _own_model(
             f"they must have shape {(2, num_classes)}"
         )
     return model.train()
-
-
-def _check_images(name: str, shape: tuple[int, ...]) -> None:
-    """Raise an `InputError` if the network cannot take inputs of this shape."""
-    if len(shape) != 3:
-        raise InputError(
-            f"model {name!r} takes images (channels, height, width), not inputs of shape {shape}"
-        )
-    smallest = SMALLEST_SIDE.get(name, 1)
-    if min(shape[1:]) < smallest:
-        raise InputError(
-            f"model {name!r} cannot take images of {shape[1]}x{shape[2]} pixels: "
-            f"the smallest it works with are {smallest}x{smallest}"
-        )
-    if name == "vit" and (shape[1] != shape[2] or shape[1] % 2):
-        raise InputError(
-            f"model 'vit' takes square images with an even side, not {shape[1]}x{shape[2]}"
-        )
-    if name == "resnet_mnist" and shape[0] != 1:
-        raise InputError(f"model 'resnet_mnist' takes images with one channel, not {shape[0]}")

@@ -1,0 +1,1 @@
+"""Side-by-side timings: ratios within one run, never absolute promises."""

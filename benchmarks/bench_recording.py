@@ -1,0 +1,90 @@
+"""Training with full recording against the same loop without; memory and file size of recording."""
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from sgdwalk import augmentation, datasets, models
+from sgdwalk.batches import Batches
+from sgdwalk.recorder import TrajectoryRecorder
+from sgdwalk.training import Run, train
+
+STEPS, WINDOW, ROUNDS = 1000, 1000, 3
+
+
+class Unrecorded:
+    """A recorder that keeps nothing."""
+
+    def record(self, loss: float) -> None:
+        """Nothing is kept."""
+
+    def record_epoch(self, **values: float) -> None:
+        """Nothing is kept."""
+
+
+def _run() -> Run:
+    torch.manual_seed(0)
+    data = datasets.load("digits")
+    model = models.build("resnet14", data.input_shape, data.num_classes)
+    augment = augmentation.augmentation("shift", data.black)
+    return Run(
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        Batches(data.train_inputs, data.train_labels, 128, 0, augment),
+        (data.test_inputs, data.test_labels),
+    )
+
+
+def _train(kind: str, folder: str, answer) -> None:
+    """One training in a process of its own, whose memory is then its own as well."""
+    torch.set_num_threads(2)
+    train(_run(), 10, Unrecorded())
+    run = _run()
+    start = time.perf_counter()
+    if kind == "without":
+        train(run, STEPS, Unrecorded())
+    else:
+        path = Path(folder) / "trajectory.h5"
+        resumable = kind == "resumable"
+        with TrajectoryRecorder(
+            run.model, path, WINDOW, steps_per_epoch=run.batches.per_epoch, resumable=resumable
+        ) as recorder:
+            train(run, STEPS, recorder)
+    seconds = time.perf_counter() - start
+    answer.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def measure() -> dict:
+    context = multiprocessing.get_context("spawn")
+    kinds = ("without", "recorded", "resumable")
+    seconds, memory = {k: [] for k in kinds}, {k: [] for k in kinds}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(ROUNDS):
+            for kind in kinds:
+                answer = context.Queue()
+                process = context.Process(target=_train, args=(kind, folder, answer))
+                process.start()
+                took, used = answer.get()
+                process.join()
+                seconds[kind].append(took)
+                memory[kind].append(used)
+        size = (Path(folder) / "trajectory.h5").stat().st_size
+    pairs = {k: zip(seconds[k], seconds["without"], strict=True) for k in kinds[1:]}
+    run = _run()
+    parameters = sum(p.numel() for p in run.model.parameters())
+    allowed = 4 * parameters * (WINDOW + run.batches.per_epoch) / 2**20 + 100
+    return {
+        "training recorded over not recorded": median(a / b for a, b in pairs["recorded"]),
+        "training recorded and resumable over not recorded": median(
+            a / b for a, b in pairs["resumable"]
+        ),
+        "milliseconds per step, not recorded": 1000 * median(seconds["without"]) / STEPS,
+        "peak memory of recording, MB": max(memory["recorded"]) - min(memory["without"]),
+        "one window + one epoch of gradients + 100 MB, MB": allowed,
+        "trajectory file, bytes per window and squared length": size / WINDOW**2,
+    }

@@ -1,0 +1,146 @@
+"""Fingerprints: what the code does, not how it is written or by which Python it is read."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from planning.fingerprint import SCRIPTS, closure, code_fingerprint
+from sgdwalk.errors import InputError
+
+SCRIPT = '''"""Run it."""
+from package.a import f
+print(f(1))
+'''
+A = '''"""Module."""
+import package.c
+def f(x):
+    """Says nothing."""
+    from package import b
+    return b.g(x) + 1  # plus one
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text(A)
+    (package / "b.py").write_text("def g(x):\n    return x\n")
+    (package / "c.py").write_text("value = f'{1:.2f} and'  ' more'\n")
+    (package / "unused.py").write_text("def h(x):\n    return x\n")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_closure_follows_all_forms_of_import(tree):
+    names = {path.name for path in closure(tree / "script.py")}
+    assert names == {"script.py", "__init__.py", "a.py", "b.py", "c.py"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("package/a.py", "# plus one", "# one more"),
+        ("package/a.py", "Says nothing", "Says something"),
+        ("package/a.py", "return b.g(x) + 1", "return (\n        b.g(x) + 1)"),
+        ("package/c.py", "'", '"'),
+        ("script.py", "Run it", "Do it"),
+        ("package/unused.py", "return x", "return -x"),
+    ],
+)
+def test_how_it_is_written_does_not_matter(tree, file, old, new):
+    change(tree, file, old, new, same=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("package/a.py", "+ 1", "+ 2"),
+        ("package/b.py", "return x", "return -x"),
+        ("package/c.py", ".2f", ".3f"),
+        ("package/c.py", "more", "less"),
+        ("script.py", "f(1)", "f(1.0)"),
+    ],
+)
+def test_what_it_does_matters(tree, file, old, new):
+    change(tree, file, old, new, same=False)
+
+
+def change(tree, file, old, new, *, same):
+    before = code_fingerprint(tree / "script.py")
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert (code_fingerprint(tree / "script.py") == before) is same
+
+
+def test_the_place_of_the_checkout_does_not_matter(tree, tmp_path):
+    shutil.copytree(tree, tmp_path / "elsewhere")
+    assert code_fingerprint(tmp_path / "elsewhere" / "script.py") == code_fingerprint(
+        tree / "script.py"
+    )
+
+
+def test_relative_imports_are_followed(tree):
+    (tree / "package" / "a.py").write_text("from . import b\nfrom .c import value\n")
+    assert {"b.py", "c.py"} <= {path.name for path in closure(tree / "script.py")}
+
+
+def test_declared_data_files_count(tree):
+    (tree / "package" / "b.py").write_text('DATA_FILES = ("table.bin",)\n')
+    (tree / "package" / "table.bin").write_bytes(b"1")
+    before = code_fingerprint(tree / "script.py")
+    (tree / "package" / "table.bin").write_bytes(b"2")
+    assert code_fingerprint(tree / "script.py") != before
+
+
+def test_a_syntax_error_names_the_file(tree):
+    (tree / "package" / "b.py").write_text("def g(:\n")
+    with pytest.raises(InputError, match=r"b\.py: not valid Python: line 1"):
+        code_fingerprint(tree / "script.py")
+
+
+def test_package_inits_import_nothing():
+    assert [p for p in SCRIPTS.rglob("__init__.py") if p.read_text().strip()] == []
+
+
+def test_every_script_starts_through_the_launcher():
+    scripts = [p for p in SCRIPTS.glob("*.py") if p.name != "launch.py"]
+    assert [p.name for p in scripts if "with job(snakemake)" not in p.read_text()] == []
+
+
+def test_analysis_and_figures_need_no_torch():
+    for script in SCRIPTS.glob("*.py"):
+        if script.stem in ("train", "dataset", "launch"):
+            continue
+        loaded = [p for p in closure(script) if "import torch" in p.read_text()]
+        assert loaded == [], f"{script.name} imports torch through {loaded}"
+
+
+def others():
+    found = []
+    for minor in (11, 12, 13, 14):
+        python = shutil.which(f"python3.{minor}")
+        works = python and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
+        if works and minor != sys.version_info.minor:
+            found.append(python)
+    return found
+
+
+def test_every_python_gives_the_same_fingerprint(tree):
+    """The interpreters of this machine; on one with a single Python there is nothing to compare."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:3]; from pathlib import Path; "
+        "from planning.fingerprint import code_fingerprint; "
+        "print([code_fingerprint(Path(p)) for p in sys.argv[3:]])"
+    )
+    scripts = [tree / "script.py", *sorted(SCRIPTS.glob("*.py"))]
+    paths = [str(SCRIPTS.parent), str(SCRIPTS), *map(str, scripts)]
+    expected = str([code_fingerprint(Path(p)) for p in scripts])
+    for python in others():
+        result = subprocess.run([python, "-c", code, *paths], capture_output=True, text=True)
+        assert result.stdout.strip() == expected, f"{python}: {result.stderr}"

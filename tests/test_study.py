@@ -1,0 +1,141 @@
+"""Configs: grids become runs, and whatever is wrong is said in one line."""
+
+import copy
+
+import pytest
+import yaml
+
+from planning.study import SCHEMA, read_study
+from sgdwalk.errors import InputError
+
+MINIMAL = {"grids": [{"model": "resnet14"}]}
+
+
+def study(**changes):
+    return read_study({**copy.deepcopy(MINIMAL), **changes}, "stem")
+
+
+def refused(match, **changes):
+    with pytest.raises(InputError, match=match) as error:
+        study(**changes)
+    assert "\n" not in str(error.value)
+
+
+def test_a_minimal_study_is_one_run_with_the_schema_defaults():
+    result = study()
+    assert result.name == "stem"
+    assert list(result.runs) == ["resnet14-digits-bs128-lr0.1-seed0"]
+    (run,) = result.runs.values()
+    assert run.training["steps"] == 2000
+    assert run.recording["windows"] == [{"length": 500, "stride": 1}]
+
+
+def test_lists_multiply():
+    grid = {"model": ["resnet14", "fc3"], "learning_rate": [0.1, 0.01], "seed": [0, 1, 2]}
+    assert len(study(grids=[grid]).runs) == 12
+
+
+def test_defaults_may_be_lists_and_grids_override_them():
+    result = study(defaults={"seed": [0, 1], "batch_size": 64}, grids=[{"model": "fc3", "seed": 5}])
+    assert list(result.runs) == ["fc3-digits-bs64-lr0.1-seed5"]
+    assert len(study(defaults={"seed": [0, 1]}).runs) == 2
+
+
+def test_the_same_run_in_two_grids_is_one_run():
+    grids = [{"model": "fc3", "seed": [0, 1]}, {"model": ["fc3", "resnet14"]}]
+    assert len(study(grids=grids).runs) == 3
+
+
+def test_a_name_does_not_depend_on_what_else_the_study_varies():
+    alone = study(grids=[{"model": "fc3", "steps": 600}]).runs
+    among = study(grids=[{"model": "fc3", "steps": [600, 700], "learning_rate": [0.1, 1]}]).runs
+    assert set(alone) < set(among)
+    assert "fc3-digits-bs128-lr1-steps700-seed0" in among
+
+
+def test_every_other_key_that_is_not_the_default_is_in_the_name_sorted():
+    (name,) = study(grids=[{"model": "fc3", "steps": 600, "augment": False, "seed": 3}]).runs
+    assert name == "fc3-digits-bs128-lr0.1-augment_false-steps600-seed3"
+
+
+@pytest.mark.parametrize("value", ["1e-3", 0.001, "0.001"])
+def test_numbers_that_yaml_reads_as_strings_are_numbers(value):
+    (run,) = study(grids=[{"model": "fc3", "learning_rate": value}]).runs.values()
+    assert run.training["learning_rate"] == 0.001
+    assert run.id == "fc3-digits-bs128-lr0.001-seed0"
+
+
+def test_strings_from_the_command_line_are_coerced_in_nested_sections_too():
+    result = study(diffusion={"permutations": "60"}, recording={"weights": "true"})
+    assert result.config["diffusion"]["permutations"] == 60
+    (run,) = result.runs.values()
+    assert run.recording["weights"] is True
+
+
+def test_one_and_one_point_zero_are_the_same_run():
+    runs = [study(grids=[{"model": "fc3", "learning_rate": v}]).runs for v in (1, 1.0)]
+    assert runs[0] == runs[1]
+
+
+def test_a_grid_may_record_differently_but_not_the_same_run_twice():
+    long = {"windows": [{"length": 100}]}
+    result = study(grids=[{"model": "fc3", "recording": long}, {"model": "resnet14"}])
+    lengths = [run.recording["windows"][0]["length"] for run in result.runs.values()]
+    assert lengths == [100, 500]
+    refused(
+        "other recording settings", grids=[{"model": "fc3", "recording": long}, {"model": "fc3"}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"gridz": []}, r"unknown key 'gridz'; did you mean 'grids'\?"),
+        ({"grids": []}, r"grids: \[\]; allowed: a list with at least one"),
+        ({"grids": [{"modle": "fc3"}]}, r"grids\[0\]: unknown key 'modle'; did you mean 'model'\?"),
+        ({"grids": [{"batch_size": 4}]}, r"grids\[0\]: key 'model' is missing"),
+        ({"defaults": {"sed": 1}}, r"defaults: unknown key 'sed'; did you mean 'seed'\?"),
+        (
+            {"grids": [{"model": "fc3", "dataset": "digit"}]},
+            r"grids\[0\].dataset: 'digit'; did you mean 'digits'\?",
+        ),
+        (
+            {"grids": [{"model": "fc3", "learning_rate": -1}]},
+            r"grids\[0\].learning_rate: -1.0; allowed: a number above 0",
+        ),
+        (
+            {"grids": [{"model": "fc3", "batch_size": 2.5}]},
+            r"batch_size: 2.5; allowed: an integer of at least 1",
+        ),
+        (
+            {"grids": [{"model": "fc3", "batch_size": "many"}]},
+            r"batch_size: 'many'; allowed: an integer",
+        ),
+        ({"grids": [{"model": "fc3", "seed": []}]}, r"grids\[0\].seed: an empty list"),
+        ({"grids": [{"model": "fc3", "steps": 100}]}, r"steps: 100; allowed: at least 500"),
+        ({"grids": [{"model": "restnet14"}]}, r"did you mean 'resnet14'\?"),
+        ({"grids": [{"model": "resnet15"}]}, r"grids\[0\].model: .*resnet15"),
+        ({"recording": {"window": 3}}, r"unknown key 'window'; did you mean 'windows'\?"),
+        (
+            {"recording": {"windows": [{"length": 5}]}},
+            r"recording.windows\[0\].length: 5; allowed: an integer of at least 10",
+        ),
+        ({"study": "a/b"}, r"study: 'a/b'; allowed: letters"),
+        ({"resources": {"device": "gpu"}}, r"resources.device: 'gpu'; .*allowed: auto, cpu, cuda"),
+        ({"resources": {"train": {"gpus": 1}}}, r"resources.train: unknown key 'gpus'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(changes, match):
+    refused(match, **changes)
+
+
+def test_every_key_of_the_schema_is_described():
+    def undescribed(schema, path):
+        for key, inner in schema.get("properties", {}).items():
+            if "description" not in inner and "$ref" not in inner:
+                yield f"{path}.{key}"
+            yield from undescribed(inner, f"{path}.{key}")
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    parts = [("", schema), *schema["$defs"].items()]
+    assert [key for name, part in parts for key in undescribed(part, name)] == []
