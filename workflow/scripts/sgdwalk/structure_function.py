@@ -10,8 +10,8 @@ def structure_function(values: np.ndarray, order: int = 2) -> tuple[np.ndarray, 
 
     Differences run along both axes over all pairs (order 1) or equidistant triples (order 2:
     `h(x + l) - 2 h(x) + h(x - l)`). Both grow as `l^(2 H)`; second differences do not feel a tilt,
-    and on one surface settle much closer to H where it is above 3/4. On smooth ground the first give
-    at most 1, the second up to 2.
+    and on one surface settle much closer to H where it is above 3/4. On smooth ground the
+    first give at most 1, the second up to 2.
 
     Args:
         values: `(N, M)`.
