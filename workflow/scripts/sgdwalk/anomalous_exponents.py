@@ -1,0 +1,156 @@
+"""Joseph, Noah and Moses: is anomalous diffusion memory, big jumps or ageing?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.geometry import as_gram, squared_distances
+from sgdwalk.pair_statistics import time_blocks
+from sgdwalk.power_fit import Estimate, interval, jackknife_interval
+
+POINTS = 20  # of each log-log fit, evenly spaced in log time
+
+
+@dataclass(frozen=True)
+class AnomalousExponents:
+    """Exponents of one window or, pooled, of several seeds, with 95 % intervals.
+
+    Attributes:
+        hurst: H of the displacement, `|x_t - x_0|^2 ~ t^(2H)`; 1/2 for normal diffusion.
+        joseph: J of the time-averaged MSD, `~ lag^(2J)`; above 1/2 is memory.
+        noah: L of the sums of squares, `sum |dx|^2 ~ t^(2L + 2M - 1)`; above 1/2 is big jumps.
+        moses: M of the sums of norms, `sum |dx| ~ t^(M + 1/2)`; other than 1/2 is ageing.
+        excess: `H - (J + L + M - 1)`; zero where the three effects account for all.
+    """
+
+    hurst: Estimate
+    joseph: Estimate
+    noah: Estimate
+    moses: Estimate
+    excess: Estimate
+
+
+def anomalous_exponents(
+    gram: np.ndarray,
+    fit_range: tuple[int, int] | None = None,
+    lag_range: tuple[int, int] | None = None,
+    blocks: int = 10,
+) -> AnomalousExponents:
+    """Joseph, Noah and Moses exponents of one window, with norms in the place of moduli.
+
+    Each is the slope of a straight line through 20 points evenly spaced in log time. Time starts at
+    the window's first position: a window deep in training shows what ages within it. Joseph is the
+    time-averaged MSD's, which knows a drift as memory, as H does; a rescaled range would not, and
+    the relation `H = J + L + M - 1` would fail for any walk that drifts.
+
+    Intervals leave out one block of increments at a time and close the gap. On 24 Brownian,
+    fractional and scaled Brownian walks and Levy flights each, of 1000 positions in 1 and 20
+    dimensions, those of H and J held the truth in 88 to 100 %, those of L and M in 67 to 96 %: the
+    errors of L, about 0.001 in 20 dimensions, are smaller than its bias. One walk in one dimension
+    says next to nothing about H: pool the exponents of several seeds.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        fit_range: times, in records, between which H, L and M are fitted; by default T/100 to T-1.
+        lag_range: lags, in records, between which J is fitted; by default T/100 to T/10.
+        blocks: number of blocks of time of the jackknife.
+
+    Returns:
+        The exponents. The null, increments in random order (`excursions.shuffled`), has J = M = 1/2
+        and, but for a drift, H = L.
+
+    Raises:
+        InputError: if `gram` is no Gram matrix, a range does not fit, or the walk rests at first.
+
+    Source: Chen, Bassler, McCauley and Gunaratne, Phys. Rev. E 95, 042141 (2017); Aghion, Meyer,
+    Adlakha, Kantz and Bassler, New J. Phys. 23, 023002 (2021).
+    """
+    gram = as_gram(gram)
+    count = len(gram)
+    shortest = max(count // 100, 1)
+    times = _log_times(fit_range or (shortest, count), count)
+    lags = _log_times(lag_range or (shortest, max(count // 10, shortest + 1)), count)
+    full = _exponents(gram, times, lags)
+    # Ageing is divided out before the gap is closed and put back after, or every replicate would
+    # take a later part of the walk for its beginning.
+    trend = _ageing_trend(np.sqrt(gram.diagonal()), full[3] - 0.5)
+    steady = gram / trend / trend[:, None]
+    without = []
+    for block in time_blocks(count, blocks):
+        kept = np.delete(np.arange(count), block)
+        last = len(kept)
+        shorter = steady[np.ix_(kept, kept)] * trend[:last] * trend[:last, None]
+        without.append(_exponents(shorter, times[times <= last], lags[lags <= last]))
+    return AnomalousExponents(
+        *[jackknife_interval(full[k], np.array(without)[:, k]) for k in range(5)]
+    )
+
+
+def pool_seeds(exponents: Sequence[AnomalousExponents]) -> AnomalousExponents:
+    """Average the exponents of the same window in runs that differ by their seed.
+
+    The mean slope is the slope of the geometric mean over seeds, which exists for Levy flights
+    too, where the mean square does not.
+
+    Args:
+        exponents: one result of `anomalous_exponents` per seed, two or more.
+
+    Returns:
+        Means with 95 % Student intervals from the scatter between seeds.
+
+    Raises:
+        InputError: with fewer than two seeds.
+    """
+    if len(exponents) < 2:
+        raise InputError(f"exponents of {len(exponents)} seeds; needed are two or more")
+    values = np.array(
+        [
+            [e.hurst.value, e.joseph.value, e.noah.value, e.moses.value, e.excess.value]
+            for e in exponents
+        ]
+    )
+    error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return AnomalousExponents(
+        *[interval(m, s, len(values) - 1) for m, s in zip(values.mean(axis=0), error, strict=True)]
+    )
+
+
+def _ageing_trend(norms: np.ndarray, exponent: float) -> np.ndarray:
+    """Power law of time that the norms follow: one quasi-likelihood step from `exponent`.
+
+    Early increments decide the Moses exponent, so that its own law would fit them too well.
+    """
+    log_time = np.log(np.arange(len(norms)) + 0.5)
+    log_time -= log_time.mean()
+    excess = norms * np.exp(-exponent * log_time)
+    exponent += (log_time @ excess) / excess.mean() / (log_time @ log_time)
+    return np.exp(exponent * log_time)
+
+
+def _exponents(gram: np.ndarray, times: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """(5,) H, J, L, M and the excess."""
+    squares = gram.diagonal()
+    distances = squared_distances(gram)
+    hurst = _slope(times, distances[0, times]) / 2
+    joseph = _slope(lags, np.array([distances.diagonal(lag).mean() for lag in lags])) / 2
+    moses = _slope(times, np.cumsum(np.sqrt(squares))[times - 1]) - 0.5
+    noah = (_slope(times, np.cumsum(squares)[times - 1]) + 1) / 2 - moses
+    return np.array([hurst, joseph, noah, moses, hurst - (joseph + noah + moses - 1)])
+
+
+def _slope(times: np.ndarray, values: np.ndarray) -> float:
+    if not values.min() > 0:
+        raise InputError("exponents: the walk rests or returns to its start; choose another range")
+    x = np.log(times) - np.log(times).mean()
+    return float(x @ np.log(values) / (x @ x))
+
+
+def _log_times(span: tuple[int, int], count: int) -> np.ndarray:
+    low, high = span
+    if not 1 <= low < high <= count:
+        raise InputError(f"exponents: range {span}; allowed is 1 <= low < high <= {count} records")
+    return np.unique(np.geomspace(low, high, POINTS).round().astype(int))
