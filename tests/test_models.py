@@ -361,7 +361,7 @@ def test_smallest_image(name, smallest):
 @pytest.mark.parametrize("name", ["densenet121", "vgg9", "alex", "simplenet"])
 def test_smallest_image_is_not_too_large(name, monkeypatch):
     shape = (3, models.SMALLEST_SIDE[name] - 1, models.SMALLEST_SIDE[name] - 1)
-    monkeypatch.setattr(models, "SMALLEST_SIDE", {})
+    monkeypatch.setattr("sgdwalk.model_names.SMALLEST_SIDE", {})
     with pytest.raises(RuntimeError, match="too small"):
         on_meta(name, shape)(torch.zeros(2, *shape, device="meta"))
 
