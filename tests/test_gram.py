@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from sgdwalk.diffusion import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.gram import plain_gram, window_gram

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from sgdwalk.diffusion import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.recorder import TrajectoryRecorder, increment_gram
 from sgdwalk.trajectory import Trajectory
-from torch import nn
 
 
 def loop(path, steps=50, *, lr=0.1, momentum=0.0, watch=None, epoch_at=(), **options):

@@ -1,0 +1,67 @@
+"""Check that a finished default study holds what it promises: files that open, finite numbers."""
+
+import csv
+import math
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from sgdwalk import checkpoints, diffusion_file
+from sgdwalk.trajectory import Trajectory
+
+
+def check_run(folder: Path) -> None:
+    """All files of one run open and hold finite numbers."""
+    trajectory = Trajectory(folder / "trajectory.h5")
+    assert trajectory.windows, f"{folder}: no window"
+    for window in trajectory.windows:
+        assert np.isfinite(window.gram).all(), f"{folder}: a Gram matrix is not finite"
+        assert np.isfinite(window.loss).all(), f"{folder}: a loss is not finite"
+    saved = list((folder / "checkpoints").glob("*.pt"))
+    assert len(saved) >= 2, f"{folder}: {len(saved)} checkpoints"
+    for path in saved:
+        assert checkpoints.load(path)["status"] == "reached", f"{path}: not reached"
+    for window in diffusion_file.read(folder / "diffusion.h5").windows:
+        assert np.isfinite(window.curves["msd"]).all(), f"{folder}: an MSD is not finite"
+
+
+def check_table(path: Path, runs: int) -> None:
+    """Every run is in the table, with exponents that a walk can have and intervals around them."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["run"] for row in rows}) == runs, f"{path}: not all runs"
+    for row in rows:
+        for name in ("exponent_short", "exponent_max", "exponent_long"):
+            low, value, high = (float(row[name + end]) for end in ("_low", "", "_high"))
+            assert all(map(math.isfinite, (low, value, high))), f"{path}: {name} of {row['run']}"
+            assert low <= value <= high, f"{path}: {name} of {row['run']} is outside its interval"
+            assert -0.5 < value < 2.5, f"{path}: {name} of {row['run']} is {value}"
+
+
+def check_figure(path: Path) -> None:
+    """A picture of some size that is not one colour."""
+    pixels = matplotlib.image.imread(path)
+    assert min(pixels.shape[:2]) > 300, f"{path}: {pixels.shape}"
+    assert pixels[..., :3].std() > 0.02, f"{path}: empty"
+    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF"), f"{path}: no PDF beside it"
+
+
+def main(study: Path) -> None:
+    """Check a whole study."""
+    runs = sorted((study / "runs").iterdir())
+    for run in runs:
+        check_run(run)
+    check_table(study / "tables" / "exponents.csv", len(runs))
+    figures = sorted((study / "figures").glob("*.png"))
+    assert figures, f"{study}: no figures"
+    for figure in figures:
+        check_figure(figure)
+    print(f"{study}: {len(runs)} runs, their tables and {len(figures)} figures are whole")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
