@@ -2,8 +2,8 @@
 
 from launch import job, origin
 from sgdwalk import diffusion_file
-from sgdwalk.diffusion import analyse_window
 from sgdwalk.trajectory import Trajectory
+from sgdwalk.window_diffusion import analyse_window
 
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -46,7 +47,10 @@ def job(snakemake) -> Iterator[Log]:
             )
         yield log
     except (InputError, OSError) as error:
-        log(f"{snakemake.rule}: {error}" if isinstance(error, InputError) else f"{error}")
+        log(f"{snakemake.rule}: {error}")
+        sys.exit(1)
+    except Exception:
+        log(traceback.format_exc())
         sys.exit(1)
 
 

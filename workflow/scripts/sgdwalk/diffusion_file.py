@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 
 from sgdwalk import files
-from sgdwalk.diffusion import WindowDiffusion
 from sgdwalk.trajectory import Trajectory, Window
+from sgdwalk.window_diffusion import WindowDiffusion
 
 EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 _CURVES = {

@@ -1,0 +1,46 @@
+"""A finished smoke study, made once per test session by the real workflow."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from workflow_copy import ROOT, WorkflowCopy
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Path:
+    """One copy of the repository whose smoke study is finished; shared by parallel test workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if shared.name.startswith("popen-"):
+        shared = shared.parent
+    folder = shared / "finished"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            copy = WorkflowCopy.of(ROOT, folder)
+            copy.snakemake("--cores", "2").check_returncode()
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smoke(_finished) -> WorkflowCopy:
+    """The finished smoke study; read it, do not change it."""
+    return WorkflowCopy(_finished)
+
+
+@pytest.fixture
+def smoke_copy(_finished, tmp_path) -> WorkflowCopy:
+    """A copy of the finished smoke study, metadata included, to change at will."""
+    folder = tmp_path / "copy"
+    shutil.copytree(_finished, folder, symlinks=True)
+    return WorkflowCopy(folder)
+
+
+@pytest.fixture
+def fresh_copy(tmp_path) -> WorkflowCopy:
+    """A copy of the repository without any results."""
+    return WorkflowCopy.of(ROOT, tmp_path / "fresh")

@@ -1,0 +1,99 @@
+"""Everything that is said about the diffusion of one window, from its Gram matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgdwalk import diffusion
+from sgdwalk.fitted_covariance import msd_covariance
+from sgdwalk.regimes import Regimes, fit_regimes
+
+
+@dataclass(frozen=True)
+class WindowDiffusion:
+    """Diffusion of one window; lags in optimizer steps, MSD in squared parameter units.
+
+    Attributes:
+        lags: (T-1,) lags of the MSD and of the shuffled null.
+        msd: (T-1,) time-averaged mean squared displacement.
+        squared_displacement: (T-1,) squared distance from the first position.
+        local_lags: (m,) lags of the local exponent.
+        local_exponent: (m,) smoothed slope of log MSD by log lag.
+        shuffled_mean: (T-1,) mean MSD of the same increments in random order.
+        shuffled_low: (T-1,) lower edge of the 95 % band of that.
+        shuffled_high: (T-1,) upper edge.
+        drift_lags: (d,) lags of the next.
+        drift_removed: (d,) MSD without the mean drift.
+        effective_dimension: number of equal, independent directions of the walk.
+        regimes: fitted regimes with their 95 % intervals.
+    """
+
+    lags: np.ndarray
+    msd: np.ndarray
+    squared_displacement: np.ndarray
+    local_lags: np.ndarray
+    local_exponent: np.ndarray
+    shuffled_mean: np.ndarray
+    shuffled_low: np.ndarray
+    shuffled_high: np.ndarray
+    drift_lags: np.ndarray
+    drift_removed: np.ndarray
+    effective_dimension: float
+    regimes: Regimes
+
+    @property
+    def fit_lags(self) -> np.ndarray:
+        """(f,) lags that were fitted."""
+        return self.regimes.lags
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """(f,) fitted MSD at those lags."""
+        return self.regimes.fitted
+
+    @property
+    def segments(self) -> np.ndarray:
+        """(r, 5) exponent, its low and high end, first and last lag of each regime."""
+        return np.array(
+            [[s.exponent, *s.interval, s.first_lag, s.last_lag] for s in self.regimes.segments]
+        )
+
+
+def analyse_window(
+    gram: np.ndarray, stride: int = 1, permutations: int = 100, seed: int = 0
+) -> WindowDiffusion:
+    """Mean squared displacement, nulls and regimes of one window.
+
+    The errors of the fit follow from the MSD itself: a first fit, with errors of Brownian motion,
+    gives the smooth curve from which the covariance of the second one is computed.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        stride: optimizer steps between recorded positions.
+        permutations: random orders behind the band of the shuffled null.
+        seed: of those orders.
+
+    Raises:
+        InputError: if the Gram matrix is none, or the window is too short for a fit.
+    """
+    lags, msd = diffusion.mean_squared_displacement(gram, stride)
+    null = diffusion.shuffled_null(gram, permutations, seed, stride)
+    dimension = diffusion.effective_dimension(gram)
+    first = fit_regimes(lags, msd)
+    covariance = msd_covariance(first.lags, first.fitted, dimension, len(gram) + 1, stride)
+    shown = np.searchsorted(lags, first.lags)
+    regimes = fit_regimes(lags[shown], msd[shown], covariance)
+    return WindowDiffusion(
+        lags,
+        msd,
+        diffusion.squared_displacement(gram, stride)[1],
+        *diffusion.local_exponent(lags, msd),
+        null.mean,
+        null.low,
+        null.high,
+        *diffusion.drift_removed_msd(gram, stride),
+        dimension,
+        regimes,
+    )
