@@ -1,0 +1,163 @@
+"""What heavy tails stand beside: scales that differ between coordinates, and Gaussian noise.
+
+Entries of a gradient pooled over parameters look heavy-tailed even when each one is Gaussian,
+because their scales differ. Standardising each coordinate takes the scales out; the Gaussian scale
+mixture says what they alone would give.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.tails import MINIMUM_SIZE, StableFit, fit_stable
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Time series of many coordinates, each brought to median 0 and interquartile range 1.
+
+    Attributes:
+        values: `(n,)` all of them pooled, coordinate by coordinate, in order of time.
+        coordinate: `(n,)` the coordinate each belongs to.
+        zeros: number of exact zeros dropped, over all coordinates.
+        dropped: `(k,)` coordinates left out: fewer than 20 values but zeros, or no
+            interquartile range.
+    """
+
+    values: np.ndarray
+    coordinate: np.ndarray
+    zeros: int
+    dropped: np.ndarray
+
+
+def standardise(series: np.ndarray) -> Standardised:
+    """Each coordinate over time by its median and interquartile range, exact zeros dropped.
+
+    Arguments:
+        series: `(T, c)` values of c coordinates at T times, in any units.
+
+    Returns:
+        A `Standardised`; `values` has no units.
+
+    Raises:
+        InputError: not two-dimensional, or values that are not finite.
+    """
+    series = np.asarray(series, dtype=float)
+    if series.ndim != 2:
+        raise InputError(
+            f"standardise: an array (times, coordinates) is needed, not {series.shape}"
+        )
+    if not np.isfinite(series).all():
+        raise InputError("standardise: values that are not finite")
+    values, coordinates, dropped = [], [], []
+    for coordinate, column in enumerate(series.T):
+        kept = column[column != 0]
+        spread = 0.0
+        if len(kept) >= MINIMUM_SIZE:
+            low, middle, high = np.quantile(kept, [0.25, 0.5, 0.75])
+            spread = high - low
+        if spread > 0:
+            values.append((kept - middle) / spread)
+            coordinates.append(np.full(len(kept), coordinate))
+        else:
+            dropped.append(coordinate)
+    return Standardised(
+        values=np.concatenate(values) if values else np.empty(0),
+        coordinate=np.concatenate(coordinates) if values else np.empty(0, dtype=int),
+        zeros=int(np.count_nonzero(series == 0)),
+        dropped=np.array(dropped, dtype=int),
+    )
+
+
+def scale_mixture_null(scales: np.ndarray, size: int, seed: int) -> StableFit:
+    """The alpha-stable fit of Gaussian numbers that differ only in scale.
+
+    Log-normal scales with log-sd 1 give alpha near 1.1.
+
+    Arguments:
+        scales: `(c,)` standard deviations of the coordinates, e.g. each one's over time, units of
+            the values; positive.
+        size: numbers to draw, each of a coordinate picked at random; as many as in the fit that
+            this stands beside.
+        seed: of the random numbers.
+
+    Returns:
+        The `StableFit`.
+
+    Raises:
+        InputError: no scales, scales that are not finite and positive, or `size` below 20.
+    """
+    scales = np.asarray(scales, dtype=float).ravel()
+    if len(scales) == 0 or not (np.isfinite(scales).all() and scales.min() > 0):
+        raise InputError(
+            "scale mixture: finite, positive scales are needed (drop dead coordinates)"
+        )
+    generator = np.random.default_rng(seed)
+    return fit_stable(generator.choice(scales, size) * generator.standard_normal(size))
+
+
+@dataclass(frozen=True)
+class Gaussianity:
+    """How Gaussian each coordinate of a noise is.
+
+    Attributes:
+        excess_kurtosis: `(c,)` fourth moment over squared variance, minus 3: 0 for a Gaussian,
+            with standard error sqrt(24/samples).
+        statistic: `(c,)` Anderson-Darling's A^2, corrected for the sample size, with mean and
+            variance estimated.
+        rejected: `(c,)` whether normality is rejected at 5 % (statistic above 0.752).
+        rejected_share: their share; about 0.05 for Gaussian noise.
+        samples: number of samples per coordinate.
+        dropped: number of coordinates that do not vary, left out of the share; nan above.
+    """
+
+    excess_kurtosis: np.ndarray
+    statistic: np.ndarray
+    rejected: np.ndarray
+    rejected_share: float
+    samples: int
+    dropped: int
+
+
+def gaussianity(noise: np.ndarray) -> Gaussianity:
+    """Kurtosis and Anderson-Darling test of each coordinate.
+
+    Arguments:
+        noise: `(s, c)` independent samples of c coordinates, e.g. minibatch gradients at fixed
+            weights, in any units; s at least 20.
+
+    Returns:
+        A `Gaussianity`.
+
+    Raises:
+        InputError: not two-dimensional, fewer than 20 samples, or values that are not finite.
+
+    Source: Stephens 1986, in Goodness-of-Fit Techniques (D'Agostino and Stephens), table 4.7.
+    """
+    from scipy.special import log_ndtr
+
+    noise = np.asarray(noise, dtype=float)
+    if noise.ndim != 2 or len(noise) < MINIMUM_SIZE:
+        raise InputError(
+            f"gaussianity: an array (samples, coordinates) with at least {MINIMUM_SIZE} samples is"
+            f" needed, not {noise.shape}"
+        )
+    if not np.isfinite(noise).all():
+        raise InputError("gaussianity: values that are not finite")
+    size = len(noise)
+    spread = noise.std(axis=0, ddof=1)
+    varies = noise.min(axis=0) < noise.max(axis=0)
+    z = np.sort((noise - noise.mean(axis=0)) / np.where(varies, spread, np.nan), axis=0)
+    odd = 2 * np.arange(1, size + 1)[:, None] - 1
+    statistic = -size - np.mean(odd * (log_ndtr(z) + log_ndtr(-z[::-1])), axis=0)
+    statistic *= 1 + 0.75 / size + 2.25 / size**2
+    rejected = statistic > 0.752
+    return Gaussianity(
+        excess_kurtosis=np.mean(z**4, axis=0) / np.mean(z**2, axis=0) ** 2 - 3,
+        statistic=statistic,
+        rejected=rejected,
+        rejected_share=float(rejected[varies].mean()) if varies.any() else float("nan"),
+        samples=size,
+        dropped=int(np.count_nonzero(~varies)),
+    )
