@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from sgdwalk.anomalous_exponents import anomalous_exponents, pool_seeds
+from sgdwalk.diffusion import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.excursions import shuffled
 
@@ -53,6 +54,27 @@ def test_ageing_is_told_from_memory_in_one_window():
     assert ageing.joseph.low < 0.5 < ageing.joseph.high
     assert memory.joseph.low > 0.7
     assert memory.moses.high < 0.6
+
+
+def test_exponents_are_slopes_of_what_they_say():
+    increments = known_walks.scaled_brownian(np.random.default_rng(5), 300, 4, 0.7)
+    gram = known_walks.gram(increments)
+    result = anomalous_exponents(gram, fit_range=(5, 300), lag_range=(5, 60))
+
+    def slope(t, values):
+        return np.polyfit(np.log(t), np.log(values), 1)[0]
+
+    t = np.unique(np.geomspace(5, 300, 20).round().astype(int))
+    lag = np.unique(np.geomspace(5, 60, 20).round().astype(int))
+    norms = np.linalg.norm(increments, axis=1)
+    msd = mean_squared_displacement(gram)[1]
+    from_start = np.sum(increments.cumsum(axis=0) ** 2, axis=1)
+    assert result.hurst.value == pytest.approx(slope(t, from_start[t - 1]) / 2)
+    assert result.joseph.value == pytest.approx(slope(lag, msd[lag - 1]) / 2)
+    moses = slope(t, norms.cumsum()[t - 1]) - 0.5
+    assert result.moses.value == pytest.approx(moses)
+    noah = (slope(t, (norms**2).cumsum()[t - 1]) + 1) / 2 - moses
+    assert result.noah.value == pytest.approx(noah)
 
 
 def test_a_ballistic_walk_is_all_memory():

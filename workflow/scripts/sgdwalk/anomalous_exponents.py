@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdwalk.errors import InputError
-from sgdwalk.geometry import as_gram, squared_distances
+from sgdwalk.geometry import as_gram
 from sgdwalk.pair_statistics import time_blocks
 from sgdwalk.power_fit import Estimate, interval, jackknife_interval
 
@@ -74,17 +74,17 @@ def anomalous_exponents(
     shortest = max(count // 100, 1)
     times = _log_times(fit_range or (shortest, count), count)
     lags = _log_times(lag_range or (shortest, max(count // 10, shortest + 1)), count)
-    full = _exponents(gram, times, lags)
-    # Ageing is divided out before the gap is closed and put back after, or every replicate would
-    # take a later part of the walk for its beginning.
-    trend = _ageing_trend(np.sqrt(gram.diagonal()), full[3] - 0.5)
+    # Ageing is divided out before a gap is closed and put back after, or every replicate would take
+    # a later part of the walk for its beginning.
+    trend = _ageing_trend(np.sqrt(gram.diagonal()), times)
     steady = gram / trend / trend[:, None]
+    walk = (steady, np.tril(steady, -1), trend)
+    full = _exponents(*walk, np.arange(count), times, lags)
     without = []
     for block in time_blocks(count, blocks):
         kept = np.delete(np.arange(count), block)
-        last = len(kept)
-        shorter = steady[np.ix_(kept, kept)] * trend[:last] * trend[:last, None]
-        without.append(_exponents(shorter, times[times <= last], lags[lags <= last]))
+        reached = times <= kept.size, lags <= kept.size
+        without.append(_exponents(*walk, kept, times[reached[0]], lags[reached[1]]))
     return AnomalousExponents(
         *[jackknife_interval(full[k], np.array(without)[:, k]) for k in range(5)]
     )
@@ -119,27 +119,59 @@ def pool_seeds(exponents: Sequence[AnomalousExponents]) -> AnomalousExponents:
     )
 
 
-def _ageing_trend(norms: np.ndarray, exponent: float) -> np.ndarray:
-    """Power law of time that the norms follow: one quasi-likelihood step from `exponent`.
+def _ageing_trend(norms: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Power law of time that the norms follow: one quasi-likelihood step from the Moses exponent.
 
     Early increments decide the Moses exponent, so that its own law would fit them too well.
     """
+    exponent = _slope(times, np.cumsum(norms)[times - 1]) - 1
     log_time = np.log(np.arange(len(norms)) + 0.5)
     log_time -= log_time.mean()
-    excess = norms * np.exp(-exponent * log_time)
-    exponent += (log_time @ excess) / excess.mean() / (log_time @ log_time)
+    steady = norms * np.exp(-exponent * log_time)
+    exponent += (log_time @ steady) / steady.mean() / (log_time @ log_time)
     return np.exp(exponent * log_time)
 
 
-def _exponents(gram: np.ndarray, times: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """(5,) H, J, L, M and the excess."""
-    squares = gram.diagonal()
-    distances = squared_distances(gram)
-    hurst = _slope(times, distances[0, times]) / 2
-    joseph = _slope(lags, np.array([distances.diagonal(lag).mean() for lag in lags])) / 2
+def _exponents(
+    steady: np.ndarray,
+    lower: np.ndarray,
+    trend: np.ndarray,
+    kept: np.ndarray,
+    times: np.ndarray,
+    lags: np.ndarray,
+) -> np.ndarray:
+    """(5,) H, J, L, M and the excess of the walk of increments `kept`.
+
+    Its Gram matrix is that of the steady increments, times the trend at their new places. It is
+    never built: `lower`, its strict lower triangle, gives the displacement from the start, and its
+    first diagonals the MSD at short lags.
+    """
+    trend = trend[: kept.size]
+    squares = steady.diagonal()[kept] * trend**2
+    placed = np.zeros(len(steady))
+    placed[kept] = trend
+    displacement = np.cumsum(squares + 2 * trend * (lower @ placed)[kept])
+    hurst = _slope(times, displacement[times - 1]) / 2
+    joseph = _slope(lags, _msd(steady, trend, kept, int(lags[-1]))[lags - 1]) / 2
     moses = _slope(times, np.cumsum(np.sqrt(squares))[times - 1]) - 0.5
     noah = (_slope(times, np.cumsum(squares)[times - 1]) + 1) / 2 - moses
     return np.array([hurst, joseph, noah, moses, hurst - (joseph + noah + moses - 1)])
+
+
+def _msd(steady: np.ndarray, trend: np.ndarray, kept: np.ndarray, largest: int) -> np.ndarray:
+    """(largest,) MSD at lags from one record, squares of longer lags from those of shorter ones.
+
+    Of four points in a row of the walk, `|x_l - x_i|^2 = |x_k - x_i|^2 + |x_l - x_j|^2 -
+    |x_k - x_j|^2 + 2 (x_j - x_i).(x_l - x_k)`.
+    """
+    shorter = np.zeros(kept.size + 1)
+    squares = steady.diagonal()[kept] * trend**2
+    msd = [squares.mean()]
+    for lag in range(1, largest):
+        product = steady[kept[:-lag], kept[lag:]] * trend[:-lag] * trend[lag:]
+        shorter, squares = squares, squares[:-1] + squares[1:] - shorter[1:-1] + 2 * product
+        msd.append(squares.mean())
+    return np.array(msd)
 
 
 def _slope(times: np.ndarray, values: np.ndarray) -> float:

@@ -77,7 +77,7 @@ def homology_dimension(
     lengths = np.empty((repetitions, size.size))
     for column, n in enumerate(size[:-1]):
         for row in range(repetitions):
-            chosen = rng.choice(length, n, replace=False)
+            chosen = np.sort(rng.choice(length, n, replace=False))
             edges = spanning_tree_edges(distance[np.ix_(chosen, chosen)])
             lengths[row, column] = np.sum(edges**power)
     lengths[:, -1] = np.sum(spanning_tree_edges(distance) ** power)  # all there are, each time
@@ -109,8 +109,9 @@ def spanning_tree_edges(distance: np.ndarray) -> np.ndarray:
     Source: Gower and Ross, Appl. Statist. 18, 54 (1969).
     """
     from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
 
-    return linkage(distance[np.triu_indices(len(distance), 1)], method="single")[:, 2]
+    return linkage(squareform(distance, checks=False), method="single")[:, 2]
 
 
 def _slope(size: np.ndarray, log_length: np.ndarray) -> float:

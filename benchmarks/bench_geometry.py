@@ -1,0 +1,114 @@
+"""All geometry of one window beyond the MSD: time, memory, and growth with its length."""
+
+import time
+import tracemalloc
+
+import numpy as np
+
+from sgdwalk import (
+    ageing,
+    anomalous_exponents,
+    avalanches,
+    excursions,
+    geometry,
+    homology_dimension,
+    path_dimension,
+    roughness,
+    velocity_correlation,
+    walk_modes,
+)
+
+DIMENSION = 200
+LENGTHS = (1000, 4000)
+
+
+def window(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gram matrix, losses and five coordinates of a Brownian walk over a bowl, with noise."""
+    rng = np.random.default_rng(0)
+    increments = rng.standard_normal((length - 1, DIMENSION))
+    positions = np.vstack([np.zeros(DIMENSION), increments.cumsum(axis=0)])
+    loss = np.sum(positions**2, axis=1) / length + rng.standard_normal(length)
+    return increments @ increments.T, loss, positions[:, :5]
+
+
+def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dict[str, float]:
+    """Run every analysis but the principal components on one window; return seconds of each."""
+    seconds = {}
+
+    def timed(name, function):
+        begin = time.perf_counter()
+        result = function()
+        seconds[name] = time.perf_counter() - begin
+        return result
+
+    squares, contour = timed(
+        "distances", lambda: (geometry.squared_distances(gram), geometry.contour_lengths(gram))
+    )
+    distance = np.sqrt(squares)
+    noise = np.ones(loss.size)
+    null = roughness.quadratic_loss(coordinates, loss)
+    curve = roughness.mean_squared_loss_difference
+    timed(
+        "roughness",
+        lambda: [
+            (curve(r, loss, noise, 0.25), curve(r, null), roughness.structure_functions(r, loss))
+            for r in (distance, contour)
+        ],
+    )
+    timed(
+        "path_dimension",
+        lambda: (
+            path_dimension.msd_against_contour(contour, squares),
+            path_dimension.contour_against_displacement(contour, squares),
+            path_dimension.contour_against_lag(contour),
+            path_dimension.shuffled_path(gram),
+        ),
+    )
+    timed("excursions", lambda: [excursions.random_fragments(gram, n, seed=0) for n in (50, 100)])
+    timed(
+        "avalanches",
+        lambda: (
+            avalanches.after_longest(avalanches.find_avalanches(loss), loss, contour),
+            avalanches.moving_variance(loss),
+        ),
+    )
+    timed(
+        "velocity_correlation",
+        lambda: (
+            velocity_correlation.velocity_autocorrelation(gram),
+            velocity_correlation.reversal_fraction(gram),
+            velocity_correlation.turning_cosine(gram),
+        ),
+    )
+    timed("anomalous_exponents", lambda: anomalous_exponents.anomalous_exponents(gram))
+    timed("ageing", lambda: ageing.ageing([gram], [0], [1, 10, 100]))
+    timed("homology_dimension", lambda: homology_dimension.homology_dimension(squares, seed=0))
+    return seconds
+
+
+def measure() -> dict[str, float]:
+    """Seconds and peak MiB of all analyses at T = 1000, and growth of the time with T.
+
+    Growth is over `T^2 log T`, from T = 1000 to 4000, without the principal components: one means
+    as fast as that. Times are the better of two runs.
+    """
+    result, totals = {}, []
+    for length in LENGTHS:
+        data = window(length)
+        runs = [analyses(*data) for _ in range(2)]
+        seconds = {name: min(run[name] for run in runs) for name in runs[0]}
+        totals.append(sum(seconds.values()))
+        if length == LENGTHS[0]:
+            tracemalloc.start()
+            begin = time.perf_counter()
+            walk_modes.walk_modes(data[0])
+            seconds["walk_modes"] = time.perf_counter() - begin
+            analyses(*data)
+            result["geometry_peak_mib"] = tracemalloc.get_traced_memory()[1] / 2**20
+            tracemalloc.stop()
+            result["geometry_seconds"] = sum(seconds.values())
+            result |= {f"geometry_{name}_seconds": value for name, value in seconds.items()}
+    first, last = LENGTHS[0], LENGTHS[-1]
+    scaling = (last / first) ** 2 * np.log(last) / np.log(first)
+    result["geometry_growth_over_T2_log_T"] = totals[-1] / totals[0] / scaling
+    return result
