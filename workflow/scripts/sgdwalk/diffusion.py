@@ -12,6 +12,20 @@ from numpy.typing import ArrayLike
 from sgdwalk.errors import InputError
 from sgdwalk.geometry import as_gram, squared_distances
 from sgdwalk.lags import as_curve, logarithmic_selection
+from sgdwalk.regimes import Regimes, Segment, fit_regimes
+
+__all__ = [
+    "Regimes",
+    "Segment",
+    "ShuffledNull",
+    "drift_removed_msd",
+    "effective_dimension",
+    "fit_regimes",
+    "local_exponent",
+    "mean_squared_displacement",
+    "shuffled_null",
+    "squared_displacement",
+]
 
 # Width, in the natural logarithm of the lag, of the Gaussian weights of the local exponent: it
 # averages over about a factor 2 of lag to either side.
@@ -136,7 +150,7 @@ def shuffled_null(
     shuffled = np.empty((permutations, count))
     for row in shuffled:
         order = generator.permutation(count)
-        row[:] = _mean_by_lag(squared_distances(values[np.ix_(order, order)]))
+        row[:] = _msd_of_positions(values[np.ix_(order, order)])
     low, high = np.quantile(shuffled, NULL_BAND, axis=0)
     return ShuffledNull(_lags(count + 1, stride), mean, low, high)
 
@@ -180,11 +194,10 @@ def effective_dimension(gram: ArrayLike) -> float:
         gram: ``(T-1, T-1)`` inner products of increments, ``T`` at least 5.
 
     Returns:
-        The effective dimension, at least 1.
+        The effective dimension, at least 1; 1 for a walk that does nothing but drift.
 
     Raises:
-        InputError: ``gram`` is no Gram matrix, has fewer than 4 increments, or is of a walk that
-            does nothing but drift.
+        InputError: ``gram`` is no Gram matrix, or has fewer than 4 increments.
     """
     values = _centred(as_gram(gram))
     count = len(values)
@@ -192,7 +205,7 @@ def effective_dimension(gram: ArrayLike) -> float:
         raise InputError(f"gram: {count} increments; the effective dimension needs at least 4")
     power = values.trace() / count
     if power <= 1e-12 * np.asarray(gram).diagonal().mean():
-        raise InputError("gram: all increments are equal; must be a walk that does more than drift")
+        return 1.0
     scatter, freedom = 0.0, 0
     for lag in range(1, count // 2 + 1):
         products = values.diagonal(lag)
@@ -212,6 +225,22 @@ def _lags(positions: int, stride: int) -> np.ndarray:
 
 def _mean_by_lag(distances: np.ndarray) -> np.ndarray:
     return np.array([distances.diagonal(lag).mean() for lag in range(1, len(distances))])
+
+
+def _msd_of_positions(gram: np.ndarray) -> np.ndarray:
+    """MSD as ``|x_i|^2 + |x_j|^2 - 2 x_i.x_j`` in place: half the time of the exact way.
+
+    Its loss of digits, about ``T`` times that of float64, does not matter for increments in random
+    order.
+    """
+    np.cumsum(gram, axis=0, out=gram)
+    np.cumsum(gram, axis=1, out=gram)
+    squares = np.concatenate([[0.0], gram.diagonal()])
+    count = len(gram)
+    before, after = np.cumsum(squares), np.cumsum(squares[::-1])
+    products = [gram.diagonal(lag).sum() for lag in range(1, count)] + [0.0]
+    number = np.arange(count, 0, -1)
+    return (before[number - 1] + after[number - 1] - 2.0 * np.array(products)) / number
 
 
 def _centred(gram: np.ndarray) -> np.ndarray:

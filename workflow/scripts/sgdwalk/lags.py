@@ -33,12 +33,24 @@ def as_curve(lags: ArrayLike, msd: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return lags, msd
 
 
+def are_whole_window(lags: np.ndarray) -> bool:
+    """Whether lags run through every multiple of the first one, as those of a window's MSD do.
+
+    Args:
+        lags: ``(n,)`` increasing lags in optimizer steps.
+
+    Returns:
+        True for ``stride, 2 stride, .., (T-1) stride``, then a window of ``T`` positions; False
+        for lags that somebody has selected.
+    """
+    return lags.size > 2 and np.allclose(lags, lags[0] * np.arange(1, lags.size + 1), rtol=1e-9)
+
+
 def default_largest_lag(lags: np.ndarray) -> float:
     """Largest lag that a fit should use: half a whole window, or all of a selection.
 
-    Lags that run through every multiple of the first one, as ``mean_squared_displacement`` returns
-    them, are a whole window of ``T`` positions: lags beyond ``T/2`` average over few and strongly
-    overlapping pairs. Lags that somebody has selected are taken as they are.
+    Lags beyond ``T/2`` of a window of ``T`` positions average over few and strongly overlapping
+    pairs. Lags that somebody has selected are taken as they are.
 
     Args:
         lags: ``(n,)`` increasing lags in optimizer steps.
@@ -46,8 +58,7 @@ def default_largest_lag(lags: np.ndarray) -> float:
     Returns:
         The largest lag, in the same unit.
     """
-    whole = lags.size > 2 and np.allclose(lags, lags[0] * np.arange(1, lags.size + 1), rtol=1e-9)
-    return float((lags[-1] + lags[0]) / 2 if whole else lags[-1])
+    return float((lags[-1] + lags[0]) / 2 if are_whole_window(lags) else lags[-1])
 
 
 def logarithmic_selection(lags: np.ndarray, largest_lag: float | None = None) -> np.ndarray:
