@@ -14,6 +14,7 @@ from sgdwalk import (
     homology_dimension,
     path_dimension,
     roughness,
+    structure_functions,
     velocity_correlation,
     walk_modes,
 )
@@ -51,7 +52,11 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
     timed(
         "roughness",
         lambda: [
-            (curve(r, loss, noise, 0.25), curve(r, null), roughness.structure_functions(r, loss))
+            (
+                curve(r, loss, noise, 0.25),
+                curve(r, null),
+                structure_functions.structure_functions(r, loss),
+            )
             for r in (distance, contour)
         ],
     )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sgdwalk.geometry import squared_distances
+
 
 def gram(increments):
     return increments @ increments.T
@@ -48,3 +50,11 @@ def rough_landscape(rng, dimension, hurst, waves=1000):
     vectors = direction / np.linalg.norm(direction, axis=0) * number
     phase = rng.uniform(0, 2 * np.pi, waves)
     return lambda positions: np.cos(positions @ vectors + phase) @ amplitude
+
+
+def free_walk(seed, hurst, length=1000, dimension=20):
+    """Distances along a force-free walk and the losses it meets on a landscape of known H."""
+    rng = np.random.default_rng(seed)
+    positions = brownian(rng, length, dimension).cumsum(axis=0) / np.sqrt(dimension)
+    loss = rough_landscape(rng, dimension, hurst)(positions)
+    return np.sqrt(squared_distances(gram_of_positions(positions))), loss

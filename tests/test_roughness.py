@@ -6,26 +6,16 @@ import pytest
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry import contour_lengths, principal_components, squared_distances
-from sgdwalk.roughness import (
-    mean_squared_loss_difference,
-    quadratic_loss,
-    structure_functions,
-)
+from sgdwalk.roughness import mean_squared_loss_difference, quadratic_loss
 
 REFERENCE = Path(__file__).parent / "data" / "trajectory_statistics.npz"
 
 
-def free_walk(seed, hurst, length=1000, dimension=20):
-    """Distances along a force-free walk and the losses it meets on a landscape of known H."""
-    rng = np.random.default_rng(seed)
-    positions = known_walks.brownian(rng, length, dimension).cumsum(axis=0) / np.sqrt(dimension)
-    loss = known_walks.rough_landscape(rng, dimension, hurst)(positions)
-    return np.sqrt(squared_distances(known_walks.gram_of_positions(positions))), loss
-
-
 @pytest.mark.parametrize("hurst", [0.3, 0.5, 0.8])
 def test_a_free_walker_measures_the_roughness_of_its_landscape(hurst):
-    estimates = [mean_squared_loss_difference(*free_walk(seed, hurst)).hurst for seed in range(8)]
+    estimates = [
+        mean_squared_loss_difference(*known_walks.free_walk(seed, hurst)).hurst for seed in range(8)
+    ]
     assert np.mean([e.value for e in estimates]) == pytest.approx(hurst, abs=0.04)
     # 95 % intervals: fewer than six of eight has a chance below one in a hundred.
     assert sum(e.low < hurst < e.high for e in estimates) >= 6
@@ -33,7 +23,7 @@ def test_a_free_walker_measures_the_roughness_of_its_landscape(hurst):
 
 def test_roughness_in_the_plane():
     values = [
-        mean_squared_loss_difference(*free_walk(seed, 0.3, dimension=2)).hurst.value
+        mean_squared_loss_difference(*known_walks.free_walk(seed, 0.3, dimension=2)).hurst.value
         for seed in range(8)
     ]
     assert np.mean(values) == pytest.approx(0.3, abs=0.06)
@@ -62,7 +52,7 @@ def test_a_quadratic_bowl_is_smooth_and_its_own_null():
 
 def noisy_walk(seed):
     """A walk over H = 0.5, with minibatch noise as large as the loss difference of one step."""
-    distance, clean = free_walk(seed, 0.5)
+    distance, clean = known_walks.free_walk(seed, 0.5)
     noise = np.sqrt(np.mean(np.diff(clean) ** 2))
     loss = clean + noise * np.random.default_rng([1, seed]).standard_normal(clean.size)
     return distance, clean, loss, np.full(clean.size, noise**2)
@@ -97,43 +87,11 @@ def test_roughness_survives_minibatch_noise_once_the_floor_is_subtracted():
 
 def test_noise_alone_has_no_roughness():
     rng = np.random.default_rng(7)
-    distance, _ = free_walk(7, 0.5)
+    distance, _ = known_walks.free_walk(7, 0.5)
     curve = mean_squared_loss_difference(distance, rng.standard_normal(1000), np.ones(1000))
     known = np.isfinite(curve.msl_error)
     assert curve.upper_limit[known].mean() > 0.8
     assert np.mean(curve.msl_upper[known] > 0) == 1
-
-
-def test_structure_functions_of_a_gaussian_landscape_are_monofractal():
-    distance, loss = free_walk(8, 0.5)
-    result = structure_functions(distance, loss)
-    assert result.curvature.low < 0 < result.curvature.high
-    np.testing.assert_allclose(result.zeta, 0.5 * result.orders, atol=0.25)
-    second = mean_squared_loss_difference(distance, loss)
-    np.testing.assert_allclose(result.moments[3], second.msl)
-    assert result.zeta[3] == pytest.approx(second.fit.exponent)
-    np.testing.assert_allclose(result.monofractal_zeta / result.orders, result.zeta[3] / 2)
-
-
-def test_a_multifractal_walk_has_negative_curvature():
-    # Multifractal random walk of intermittency 0.1 (Bacry, Delour and Muzy 2001):
-    # zeta(q) = 0.6 q - 0.05 q^2 below the integral scale, here the window.
-    curvature, zeta = [], []
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        lag = np.arange(1000)
-        covariance = 0.1 * np.log(np.maximum(1000 / (lag + 1), 1))
-        embedded = np.concatenate([covariance, [0.0], covariance[:0:-1]])
-        eigenvalues = np.maximum(np.fft.fft(embedded).real, 0)
-        noise = rng.standard_normal(2000) + 1j * rng.standard_normal(2000)
-        omega = np.fft.fft(np.sqrt(eigenvalues / 2000) * noise).real[:1000]
-        loss = np.cumsum(np.exp(omega) * rng.standard_normal(1000))
-        contour = contour_lengths(np.ones((999, 999)))
-        result = structure_functions(contour, loss)
-        curvature.append(result.curvature.value)
-        zeta.append(result.zeta[3])
-    assert np.mean(curvature) == pytest.approx(-0.05, abs=0.03)
-    assert np.mean(zeta) == pytest.approx(1.0, abs=0.15)
 
 
 def test_pairs_are_those_of_the_original():
@@ -160,7 +118,5 @@ def test_bad_input_is_named():
         mean_squared_loss_difference(distance, np.full(30, np.nan))
     with pytest.raises(InputError, match="noise_variance"):
         mean_squared_loss_difference(distance, loss, -np.ones(30))
-    with pytest.raises(InputError, match="orders"):
-        structure_functions(distance, loss, orders=(1.0, 3.0, 4.0))
     with pytest.raises(InputError, match="quadratic"):
         quadratic_loss(np.ones((5, 3)), np.ones(5))

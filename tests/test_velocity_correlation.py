@@ -54,6 +54,20 @@ def test_drift_is_in_the_null():
     assert np.mean(curve.value) == pytest.approx(curve.null, abs=0.01)
 
 
+def test_nulls_are_means_over_all_pairs():
+    increments = known_walks.brownian(np.random.default_rng(4), 40, 2)
+    increments[7] = 0
+    gram = known_walks.gram(increments)
+    off = ~np.eye(40, dtype=bool)
+    moving = np.maximum(np.linalg.norm(increments, axis=1), 1e-300)
+    assert velocity_autocorrelation(gram).null == pytest.approx(
+        gram[off].mean() / gram.diagonal().mean()
+    )
+    assert reversal_fraction(gram).null == pytest.approx(((1 - np.sign(gram[off])) / 2).mean())
+    cosine = gram / moving / moving[:, None]
+    assert turning_cosine(gram).null == pytest.approx(cosine[off].mean())
+
+
 def test_bad_input_is_named():
     with pytest.raises(InputError, match="does not move"):
         velocity_autocorrelation(np.zeros((30, 30)))

@@ -13,16 +13,7 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.pair_statistics import bin_pairs
-from sgdwalk.power_fit import (
-    Estimate,
-    PowerLaw,
-    fit_power_law,
-    jackknife_error,
-    jackknife_interval,
-    replicate_exponents,
-)
-
-ORDERS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+from sgdwalk.power_fit import Estimate, PowerLaw, fit_power_law, jackknife_error
 
 
 @dataclass(frozen=True)
@@ -55,38 +46,6 @@ class Roughness:
     def hurst(self) -> Estimate:
         """Roughness exponent H with its 95 % interval."""
         return self.fit.estimate.map(lambda exponent: exponent / 2)
-
-
-@dataclass(frozen=True)
-class StructureFunctions:
-    """Generalised structure functions `<|dL|^q>` of Q orders in `n` bins of separation.
-
-    Attributes:
-        orders: (Q,) orders q.
-        separation: (n,) mean separation.
-        moments: (Q, n) structure functions.
-        moments_error: (Q, n) their standard errors.
-        fits: Q power laws; their exponents are zeta(q).
-        curvature: c of `zeta(q) = h q + c q^2`. Zero for a monofractal, negative for a
-            multifractal.
-    """
-
-    orders: np.ndarray
-    separation: np.ndarray
-    moments: np.ndarray
-    moments_error: np.ndarray
-    fits: tuple[PowerLaw, ...]
-    curvature: Estimate
-
-    @property
-    def zeta(self) -> np.ndarray:
-        """(Q,) scaling exponents."""
-        return np.array([fit.exponent for fit in self.fits])
-
-    @property
-    def monofractal_zeta(self) -> np.ndarray:
-        """(Q,) the null: the line through the origin and zeta(2)."""
-        return self.orders * self.zeta[np.flatnonzero(self.orders == 2.0)[0]] / 2
 
 
 def mean_squared_loss_difference(
@@ -129,7 +88,7 @@ def mean_squared_loss_difference(
     Source: Chen, Qu and Gong, Neural Networks 149 (2022); the mean here is over all pairs of a
     bin, of the squared difference.
     """
-    loss = _losses(separation, loss)
+    loss = as_losses(separation, loss)
     functions = [lambda rows, columns: (loss[None, columns] - loss[rows, None]) ** 2]
     if noise_variance is not None:
         noise = np.asarray(noise_variance, dtype=float)
@@ -152,7 +111,7 @@ def mean_squared_loss_difference(
     # A bin whose error is unknown is neither above the floor nor a limit.
     above = np.isfinite(error) & (msl > (0 if noise_variance is None else 1.96 * error))
     limit = np.isfinite(error) & ~above
-    in_range = _in_fit_range(binned.abscissa, fit_range)
+    in_range = in_fit_range(binned.abscissa, fit_range)
     fitted = above & in_range & _beyond_limits(limit & in_range)
     return Roughness(
         separation=binned.abscissa,
@@ -200,65 +159,12 @@ def quadratic_loss(coordinates: np.ndarray, loss: np.ndarray) -> np.ndarray:
     return design @ np.linalg.lstsq(design, loss, rcond=None)[0]
 
 
-def structure_functions(
-    separation: np.ndarray,
-    loss: np.ndarray,
-    orders: tuple[float, ...] = ORDERS,
-    bins: int = 40,
-    blocks: int = 10,
-    fit_range: tuple[float, float] | None = None,
-) -> StructureFunctions:
-    """Structure functions `<|L_j - L_i|^q>` against separation, and the exponents zeta(q).
-
-    `zeta(q) = q H` is a monofractal; a curvature below zero says multifractal. No noise floor can
-    be subtracted at orders other than two: use a probe loss, or set `fit_range` to separations
-    where the MSL is far above its floor. High orders rest on few large differences; curvature of
-    either sign that its interval does not set apart from zero is no evidence.
-
-    Args:
-        separation: (T, T) distances or contour lengths; entries `i < j` are used.
-        loss: (T,) losses.
-        orders: Q positive orders, 2 among them.
-        bins: number of bins over the whole range of separations.
-        blocks: number of blocks of time of the jackknife.
-        fit_range: separations between which zeta is fitted; by default up to a quarter of the
-            largest.
-
-    Returns:
-        Structure functions, zeta(q) and its curvature, with 95 % intervals.
+def as_losses(separation: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Check that losses are finite and belong to the separations; return them as (T,) float64.
 
     Raises:
-        InputError: if shapes do not match, losses are not finite, or orders are not as above.
-
-    Source: Ly and Gong, Nat. Commun. 16 (2025), doi 10.1038/s41467-025-58532-9.
+        InputError: if they do not.
     """
-    loss = _losses(separation, loss)
-    if 2.0 not in orders or len(orders) < 3 or min(orders) <= 0:
-        raise InputError(f"orders: {orders}; needed are three or more positive ones, 2 among them")
-    functions = [
-        lambda rows, columns, q=q: np.abs(loss[None, columns] - loss[rows, None]) ** q
-        for q in orders
-    ]
-    binned = bin_pairs(separation, functions, bins, blocks)
-    errors = jackknife_error(binned.replicates.transpose(1, 0, 2))
-    fitted = _in_fit_range(binned.abscissa, fit_range)
-    x = binned.abscissa[fitted]
-    means, replicates = binned.means[:, fitted], binned.replicates[:, :, fitted]
-    fits = tuple(fit_power_law(x, means[q], replicates[q]) for q in range(len(orders)))
-    order = np.array(orders)
-    zeta = [replicate_exponents(x, means[q], replicates[q]) for q in range(len(orders))]
-    _, curvature = np.linalg.pinv(np.column_stack([order, order**2])) @ zeta
-    return StructureFunctions(
-        order,
-        binned.abscissa,
-        binned.means,
-        errors,
-        fits,
-        jackknife_interval(curvature[0], curvature[1:]),
-    )
-
-
-def _losses(separation: np.ndarray, loss: np.ndarray) -> np.ndarray:
     loss = np.asarray(loss, dtype=float)
     if loss.ndim != 1 or np.shape(separation) != (loss.size, loss.size):
         raise InputError(
@@ -279,6 +185,7 @@ def _beyond_limits(limit: np.ndarray) -> np.ndarray:
     return np.arange(limit.size) > (neighbours[-1] if neighbours.size else -1)
 
 
-def _in_fit_range(separation: np.ndarray, fit_range: tuple[float, float] | None) -> np.ndarray:
+def in_fit_range(separation: np.ndarray, fit_range: tuple[float, float] | None) -> np.ndarray:
+    """Return (n,) booleans: which ascending separations to fit; by default up to a quarter."""
     low, high = (0.0, separation[-1] / 4) if fit_range is None else fit_range
     return (separation >= low) & (separation <= high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def velocity_autocorrelation(
     power = gram.diagonal()
     if not power.any():
         raise InputError("velocity: the walk does not move")
-    sums, counts = _diagonal_sums(gram, largest_lag, blocks)
+    sums, counts = _diagonal_sums(gram.diagonal, len(gram), largest_lag, blocks)
     slices = time_blocks(len(gram), blocks)
     power_sums = np.array([power[b].sum() for b in slices])
     power_counts = np.array([b.stop - b.start for b in slices])
@@ -64,7 +65,7 @@ def velocity_autocorrelation(
         np.arange(1, sums.shape[1] + 1) * stride,
         mean / mean_power,
         jackknife_error(without / mean_power_without[:, None]),
-        _pair_mean(gram) / float(power.mean()),
+        float((gram.sum() - power.sum()) / _pairs(gram) / power.mean()),
     )
 
 
@@ -89,7 +90,13 @@ def reversal_fraction(
     Raises:
         InputError: as `velocity_autocorrelation`.
     """
-    return _mean_by_lag((1 - np.sign(as_gram(gram))) / 2, stride, largest_lag, blocks)
+    gram = as_gram(gram)
+    zero = np.count_nonzero(gram == 0) - np.count_nonzero(gram.diagonal() == 0)
+    null = (np.count_nonzero(gram < 0) + zero / 2) / _pairs(gram)
+    sums, counts = _diagonal_sums(
+        lambda lag: (1 - np.sign(gram.diagonal(lag))) / 2, len(gram), largest_lag, blocks
+    )
+    return _lag_curve(sums, counts, stride, null)
 
 
 def turning_cosine(
@@ -112,21 +119,20 @@ def turning_cosine(
     gram = as_gram(gram)
     norm = np.sqrt(gram.diagonal())
     inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
-    return _mean_by_lag(gram * inverse * inverse[:, None], stride, largest_lag, blocks)
-
-
-def _mean_by_lag(values: np.ndarray, stride: int, largest_lag: int | None, blocks: int) -> LagCurve:
-    sums, counts = _diagonal_sums(values, largest_lag, blocks)
-    mean, without = _jackknife_means(sums, counts)
-    lag = np.arange(1, sums.shape[1] + 1) * stride
-    return LagCurve(lag, mean, jackknife_error(without), _pair_mean(values))
+    null = (inverse @ gram @ inverse - np.count_nonzero(norm)) / _pairs(gram)
+    sums, counts = _diagonal_sums(
+        lambda lag: gram.diagonal(lag) * inverse[:-lag] * inverse[lag:],
+        len(gram),
+        largest_lag,
+        blocks,
+    )
+    return _lag_curve(sums, counts, stride, null)
 
 
 def _diagonal_sums(
-    values: np.ndarray, largest_lag: int | None, blocks: int
+    diagonal: Callable[[int], np.ndarray], length: int, largest_lag: int | None, blocks: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(B, lags) sums of `values[i, i + lag]` over the i of each block, and their counts."""
-    length = len(values)
+    """(B, lags) sums of each diagonal over the increments that start in a block, and how many."""
     largest = max(length // 4, 1) if largest_lag is None else largest_lag
     if not 1 <= largest < length:
         raise InputError(f"velocity: largest lag {largest}; allowed are 1 to {length - 1} records")
@@ -134,10 +140,16 @@ def _diagonal_sums(
     ends = np.append(starts[1:], length)
     sums, counts = np.empty((blocks, largest)), np.empty((blocks, largest))
     for lag in range(1, largest + 1):
-        running = np.concatenate([[0.0], np.cumsum(values.diagonal(lag))])
+        running = np.concatenate([[0.0], np.cumsum(diagonal(lag))])
         a, b = np.minimum(starts, length - lag), np.minimum(ends, length - lag)
         sums[:, lag - 1], counts[:, lag - 1] = running[b] - running[a], b - a
     return sums, counts
+
+
+def _lag_curve(sums: np.ndarray, counts: np.ndarray, stride: int, null: float) -> LagCurve:
+    mean, without = _jackknife_means(sums, counts)
+    lag = np.arange(1, sums.shape[1] + 1) * stride
+    return LagCurve(lag, mean, jackknife_error(without), float(null))
 
 
 def _jackknife_means(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +158,6 @@ def _jackknife_means(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, 
         return total / number, (total - sums) / (number - counts)
 
 
-def _pair_mean(values: np.ndarray) -> float:
-    """Mean over pairs of different increments: what random order gives at every lag."""
-    count = len(values)
-    return float((values.sum() - values.trace()) / (count * (count - 1)))
+def _pairs(gram: np.ndarray) -> int:
+    """Number of pairs of different increments, whose mean random order gives at every lag."""
+    return len(gram) * (len(gram) - 1)
