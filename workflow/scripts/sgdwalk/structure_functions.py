@@ -66,9 +66,9 @@ def structure_functions(
     `zeta(q) = q H` is a monofractal; a curvature below zero says multifractal. No noise floor can
     be subtracted at orders other than two: use a probe loss, or set `fit_range` to separations
     where the MSL is far above its floor. High orders rest on few large differences; curvature of
-    either sign that its interval does not set apart from zero is no evidence, and in two dimensions,
-    where a walk keeps returning, intervals are too small: of 16 monofractal landscapes with H = 0.8
-    seven held zero there, 13 in 20 dimensions and 15 in 200.
+    either sign that its interval does not set apart from zero is no evidence. In two dimensions,
+    where a walk keeps returning, intervals are too small: over 16 monofractal landscapes of H = 0.8
+    seven held zero there, against 13 in 20 dimensions and 15 in 200.
 
     Args:
         separation: (T, T) distances or contour lengths; entries `i < j` are used.
