@@ -191,8 +191,10 @@ def _mixture_quantile(p: float, mean: np.ndarray, spread: np.ndarray, weight: np
     """Quantile of a mixture of normal distributions, by bisection."""
     from scipy.special import ndtr
 
+    kept = weight > 1e-6 * weight.max()
+    mean, spread, weight = mean[kept], spread[kept], weight[kept] / weight[kept].sum()
     low, high = (mean - 9 * spread).min(), (mean + 9 * spread).max()
-    for _ in range(50):
+    for _ in range(40):
         middle = 0.5 * (low + high)
         if weight @ ndtr((middle - mean) / spread) < p:
             low = middle

@@ -38,8 +38,6 @@ PRIOR_EXPONENT = 1.0
 PRIOR_SPREAD = 1.0
 COVERAGE = 0.95
 MIN_LAGS = 4
-# Parts of the largest lag to which the fit is repeated.
-SHORTER = (0.5, 0.25)
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ class Regimes:
         criterion: ``(3,)`` information criterion of one, two and three regimes, the smallest is
             chosen: -2 log evidence, and 2 log 10 for each regime beyond the first; inf where the
             lags span too little.
-        shorter: the same fit to the lags up to a half and a quarter of the largest, where enough
-            are left: how the answer moves with the largest lag.
+        shorter: the same fit to the lags up to each of the parts of the largest that were asked
+            for, where enough are left: how the answer moves with the largest lag.
     """
 
     segments: tuple[Segment, ...]
@@ -125,6 +123,7 @@ def fit_regimes(
     msd: ArrayLike,
     covariance: ArrayLike | None = None,
     largest_lag: float | None = None,
+    shorter: tuple[float, ...] = (0.5, 0.25),
 ) -> Regimes:
     """Fit one to three diffusion regimes, each at least a factor 3 of lag long, to an MSD curve.
 
@@ -139,6 +138,7 @@ def fit_regimes(
             then good for an impression only.
         largest_lag: longest lag used. None: half the window for lags that run through all
             multiples of the first, otherwise all lags.
+        shorter: parts of the largest lag to which the fit is repeated.
 
     Returns:
         A ``Regimes``.
@@ -161,13 +161,13 @@ def fit_regimes(
         values = _checked(covariance, lags.size)[np.ix_(chosen, chosen)]
         scatters, least_errors = [_Scatter(values, _bias(values))], SMALLER_MODEL_ERRORS
     lags, msd = lags[chosen], msd[chosen]
-    shorter = []
-    for part in SHORTER:
+    repeated = []
+    for part in shorter:
         some = logarithmic_selection(lags, part * lags[-1])
         if _enough(lags[some]):
             kept = [scatter.at(some) for scatter in scatters]
-            shorter.append(_fit(lags[some], msd[some], kept, least_errors))
-    return replace(_fit(lags, msd, scatters, least_errors), shorter=tuple(shorter))
+            repeated.append(_fit(lags[some], msd[some], kept, least_errors))
+    return replace(_fit(lags, msd, scatters, least_errors), shorter=tuple(repeated))
 
 
 def _enough(lags: np.ndarray) -> bool:
@@ -187,6 +187,8 @@ def _checked(covariance: ArrayLike, size: int) -> np.ndarray:
         raise InputError("covariance: must be finite")
     if np.abs(values - values.T).max() > 1e-8 * np.abs(values).max():
         raise InputError("covariance: must be symmetric")
+    if values.diagonal().min() < 0:
+        raise InputError("covariance: negative diagonal; must be variances")
     return values
 
 
