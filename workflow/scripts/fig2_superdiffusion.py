@@ -7,7 +7,8 @@ from launch import job
 from sgdwalk import diffusion_file, plotting
 from sgdwalk.diffusion_file import DiffusionRecord
 
-LABELS = {"exponent_short": "first", "exponent_max": "largest", "exponent_long": "last"}
+LABELS = {"exponent_short": "first regime", "exponent_max": "steepest", "exponent_long": "last"}
+LAG = r"lag $\tau$ (steps)"
 MARKERS = dict(zip(LABELS, "os^", strict=True))
 
 
@@ -30,11 +31,15 @@ def draw_msd(axis: Axes, windows, chosen, colours, nulls: bool) -> None:
             band = (c["shuffled_low"], c["shuffled_high"])
             axis.fill_between(c["lags"], *band, color=colours[i], alpha=0.2, lw=0)
             axis.plot(c["drift_lags"], c["drift_removed"], color=colours[i], lw=0.8, ls="--")
-    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"MSD($\tau$)")
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel=LAG,
+        ylabel=r"MSD($\tau$) (parameter$^2$)",
+    )
     if nulls:
-        axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="steps in random order")
-        axis.plot([], [], color=plotting.NULL_COLOUR, ls="--", label="mean drift removed")
-        axis.legend(loc="lower right")
+        axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="null: steps in random order")
+        axis.plot([], [], color=plotting.NULL_COLOUR, ls="--", label="null: mean drift removed")
 
 
 def draw_local(axis: Axes, windows, chosen, colours) -> None:
@@ -48,15 +53,15 @@ def draw_local(axis: Axes, windows, chosen, colours) -> None:
             alpha=1 if bold else 0.6,
         )
     axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
-    axis.set(xscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"local exponent $\beta(\tau)$")
+    axis.set(xscale="log", xlabel=LAG, ylabel=r"local exponent $\beta(\tau)$")
 
 
 def draw_first(axis: Axes, windows, chosen, colours) -> None:
     for i in chosen:
         c = windows[i].curves
         axis.plot(c["lags"], c["squared_displacement"], color=colours[i])
-    label = r"$|x_{t_w+\tau} - x_{t_w}|^2$"
-    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=label)
+    label = r"$|x_{t_w+\tau} - x_{t_w}|^2$ (parameter$^2$)"
+    axis.set(xscale="log", yscale="log", xlabel=LAG, ylabel=label)
 
 
 def draw_exponents(axis: Axes, windows) -> None:
@@ -69,8 +74,9 @@ def draw_exponents(axis: Axes, windows) -> None:
             x + offset * width, value, errors, fmt=MARKERS[name], ms=3, lw=0.8, label=label
         )
     axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
-    axis.set(xlabel=r"window start $t_w$ (steps)", ylabel="exponent of regime")
-    axis.legend(title="regime", ncols=3, loc="best", title_fontsize=6.5)
+    axis.set(xlabel=r"window start $t_w$ (steps)", ylabel="exponent, 95 % interval")
+    axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
+    plotting.legend_above(axis)
 
 
 with job(snakemake) as log:
@@ -88,6 +94,7 @@ with job(snakemake) as log:
         draw_local(axes["local"], windows, chosen, colours)
         draw_first(axes["first"], windows, chosen, colours)
         draw_exponents(axes["exponents"], windows)
+        figure.legend(*axes["msd"].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     else:
         for axis in axes.values():
             plotting.message(axis, "no whole window was recorded")

@@ -69,13 +69,23 @@ def colours(count: int) -> np.ndarray:
 
 
 def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) -> None:
-    """A scale beside an axis for lines coloured by ``colours`` in order of values."""
+    """A scale beside an axis for lines coloured by ``colours``; a single line is labelled."""
+    if len(values) == 1:
+        axis.set_title(f"{label} = {values[0]}", fontsize=7)
+        return
     cut = mpl.colors.ListedColormap(mpl.colormaps[SEQUENCE](np.linspace(0, _PALEST, 256)))
-    low, high = min(values), max(values)
-    norm = mpl.colors.Normalize(low, high if high > low else low + 1)
+    norm = mpl.colors.Normalize(min(values), max(values))
     bar = figure.colorbar(mpl.cm.ScalarMappable(norm, cut), ax=axis, pad=0.02, aspect=25)
     bar.set_label(label)
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def legend_above(axis: Axes) -> None:
+    """The axis's legend in one row above it, where it hides no data."""
+    count = len(axis.get_legend_handles_labels()[0])
+    axis.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=count, borderpad=0, handletextpad=0.3
+    )
 
 
 def guide(axis: Axes, exponent: float, x: Sequence[float], y: float, label: str) -> None:
