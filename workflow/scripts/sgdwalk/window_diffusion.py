@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdwalk import diffusion
-from sgdwalk.fitted_covariance import msd_covariance
-from sgdwalk.regimes import Regimes, fit_regimes
+from sgdwalk.regimes import Regimes
+from sgdwalk.window_fit import fit_window
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,6 @@ def analyse_window(
 ) -> WindowDiffusion:
     """Mean squared displacement, nulls and regimes of one window.
 
-    The errors of the fit follow from the MSD itself: a first fit, with errors of Brownian motion,
-    gives the smooth curve from which the covariance of the second one is computed.
-
     Args:
         gram: (T-1, T-1) inner products of increments.
         stride: optimizer steps between recorded positions.
@@ -81,10 +78,7 @@ def analyse_window(
     lags, msd = diffusion.mean_squared_displacement(gram, stride)
     null = diffusion.shuffled_null(gram, permutations, seed, stride)
     dimension = diffusion.effective_dimension(gram)
-    first = fit_regimes(lags, msd)
-    covariance = msd_covariance(first.lags, first.fitted, dimension, len(gram) + 1, stride)
-    shown = np.searchsorted(lags, first.lags)
-    regimes = fit_regimes(lags[shown], msd[shown], covariance)
+    regimes, _ = fit_window(lags, msd, dimension)
     return WindowDiffusion(
         lags,
         msd,
