@@ -4,7 +4,9 @@ import sys
 sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / p) for p in ("", "scripts")]
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from planning.fingerprint import SCRIPTS, code_fingerprint
+from planning.identity import accepted_code, announcement, to_retrain, training_identity
 from planning.study import read_study
 from planning.summary import summary
 from sgdwalk.errors import InputError

@@ -1,3 +1,23 @@
+def training_code(run):
+    """Fingerprint of the training code, or the older one it was declared to equal."""
+    return accepted_code(RESULTS / "runs" / run, code("train"))
+
+
+def identity(run):
+    chosen = STUDY.runs[run]
+    return training_identity(chosen.training, chosen.recording, training_code(run))
+
+
+if workflow.is_main_process:
+    again = [run for run in RUNS if to_retrain(RESULTS / "runs" / run, identity(run))]
+    if again:
+        logger.warning(announcement(again))
+
+
+localrules:
+    accept_training,
+
+
 rule train:
     input:
         dataset=lambda w: DATA / f"{STUDY.runs[w.run].training['dataset']}.h5",
@@ -25,3 +45,20 @@ rule train:
         code=code("train"),
     script:
         "../scripts/train.py"
+
+
+rule accept_training:
+    log:
+        LOGS / "accept_training.log",
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+        gpu=0,
+    params:
+        runs=[str(RESULTS / "runs" / run) for run in RUNS],
+        code=code("train"),
+    script:
+        "../scripts/accept_training.py"

@@ -13,8 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from planning.fingerprint import code_fingerprint
+from planning.identity import accepted_code
 from sgdwalk.errors import InputError
 
+_SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
 _LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 
@@ -38,13 +40,7 @@ def job(snakemake) -> Iterator[Log]:
     """
     log = Log(snakemake.log[0])
     try:
-        planned = snakemake.params.code
-        script = Path(snakemake.scriptdir) / f"{snakemake.rule}.py"
-        if code_fingerprint(script) != planned:
-            raise InputError(
-                f"{snakemake.rule}: its code changed after this job was planned; "
-                "run snakemake again to plan it anew"
-            )
+        _check_code(snakemake)
         yield log
     except (InputError, OSError) as error:
         log(f"{snakemake.rule}: {error}")
@@ -52,6 +48,18 @@ def job(snakemake) -> Iterator[Log]:
     except Exception:
         log(traceback.format_exc())
         sys.exit(1)
+
+
+def _check_code(snakemake) -> None:
+    """A queued job must run the code that it was planned for."""
+    rule, run = _SCRIPT_OF.get(snakemake.rule, snakemake.rule), snakemake.wildcards.get("run")
+    found = code_fingerprint(Path(snakemake.scriptdir) / f"{rule}.py")
+    if rule == "train" and run:
+        found = accepted_code(Path(snakemake.output[0]).parent, found)
+    if found != snakemake.params.code:
+        raise InputError(
+            "its code changed after this job was planned; run snakemake again to plan it anew"
+        )
 
 
 def origin(**settings) -> dict:

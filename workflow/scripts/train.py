@@ -1,26 +1,19 @@
 """Train one network, record its walk and save its checkpoints; go on from a resume point."""
 
-import hashlib
-import json
 from pathlib import Path
 
 from launch import job, origin
-from sgdwalk.recorded_training import (
-    Machine,
-    RecordingSettings,
-    TrainingSettings,
-    train_recorded,
-)
+from sgdwalk.recorded_training import Machine, RecordingSettings, train_recorded
 from sgdwalk.resuming import Stopped
 from sgdwalk.run_folder import RunFolder
+from sgdwalk.training_setup import TrainingSettings
 
 OUTPUTS = ["trajectory.h5", "checkpoints"]
 
 with job(snakemake) as log:
     params, resources, run = snakemake.params, snakemake.resources, snakemake.wildcards.run
-    decides = {"training": params.training, "recording": params.recording, "code": params.code}
-    identity = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    folder = RunFolder(Path(snakemake.output.trajectory).parent, identity)
+    decides = {name: params[name] for name in ("training", "recording", "code")}
+    folder = RunFolder(Path(snakemake.output.trajectory).parent, params.identity)
     machine = Machine(
         threads=snakemake.threads,
         device=resources.device,

@@ -1,0 +1,60 @@
+"""What decides a training's result, as one hash; and edits of its code declared harmless.
+
+A run's folder keeps finished trainings by this hash. ``accepted.json`` beside them maps the
+fingerprint of edited training code to the older one whose outputs it is said to reproduce; the
+plan then goes on under the older fingerprint and nothing is trained again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def training_identity(training: Mapping, recording: Mapping, code: str) -> str:
+    """Hash of a run's settings, of what is recorded, and of the code."""
+    decides = {"training": training, "recording": recording, "code": code}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def accepted_code(run_folder: Path, code: str) -> str:
+    """The fingerprint that stands for ``code`` in this run: itself, or the one it was declared."""
+    try:
+        accepted = json.loads(_accepted(run_folder).read_text())
+    except FileNotFoundError:
+        return code
+    return accepted.get(code, code)
+
+
+def accept_code(run_folder: Path, code: str, made_by: str) -> None:
+    """Declare that ``code`` makes what the present outputs, made by ``made_by``, already are."""
+    path = _accepted(run_folder)
+    accepted = json.loads(path.read_text()) if path.exists() else {}
+    accepted[code] = made_by
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(accepted, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def _accepted(run_folder: Path) -> Path:
+    return run_folder / ".kept" / "accepted.json"
+
+
+def to_retrain(run_folder: Path, identity: str) -> bool:
+    """Whether a run has finished outputs but none made under this identity."""
+    finished = (run_folder / "trajectory.h5").exists()
+    return finished and not (run_folder / ".kept" / identity).exists()
+
+
+def announcement(runs: list[str]) -> str:
+    """What is said before finished trainings are made again."""
+    trainings = f"{len(runs)} finished training{'s' if len(runs) > 1 else ''}"
+    return (
+        f"{trainings} will be made again, because settings or training code changed: "
+        f"{', '.join(runs)}. The present outputs are kept in .kept in "
+        "each run's folder. If the edit changes no result, stop now and declare that with "
+        "`snakemake --cores 1 accept_training`; to undo the edit, change it back and run snakemake."
+    )

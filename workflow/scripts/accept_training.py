@@ -1,0 +1,19 @@
+"""Declare the present training code to make what the finished outputs already are."""
+
+from pathlib import Path
+
+from launch import job
+from planning.identity import accept_code
+from sgdwalk.trajectory import Trajectory
+
+with job(snakemake) as log:
+    code, accepted = snakemake.params.code, 0
+    for folder in map(Path, snakemake.params.runs):
+        if not (folder / "trajectory.h5").exists():
+            continue
+        made_by = Trajectory(folder / "trajectory.h5").origin["code"]
+        if made_by != code:
+            accept_code(folder, code, made_by)
+            accepted += 1
+            log(f"{folder.name}: {code} is declared to make what {made_by} made")
+    log(f"{accepted} accepted; to take it back, remove .kept/accepted.json in the run's folder")
