@@ -9,27 +9,19 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from sgdwalk import augmentation, checkpoints, datasets, models
-from sgdwalk.batches import Batches
+from sgdwalk import checkpoints, datasets
 from sgdwalk.errors import InputError
 from sgdwalk.progress import Progress
 from sgdwalk.recorder import TrajectoryRecorder
 from sgdwalk.resuming import PointSchedule
 from sgdwalk.run_folder import RunFolder
 from sgdwalk.training import Run, logarithmic_steps, probe_loss, train
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Everything that decides the walk of a run; the names are those of the config."""
-
-    model: str
-    dataset: str
-    batch_size: int
-    learning_rate: float
-    steps: int
-    seed: int
-    augment: bool
+from sgdwalk.training_setup import (
+    TrainingSettings,
+    initial_network,
+    prepare_device,
+    training_batches,
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ def train_recorded(
     if (folder.work / "trajectory.h5").exists():  # killed between the last write and the rename
         folder.finish()
         return
-    device = _prepare(machine)
+    device = prepare_device(machine.device, machine.threads, machine.deterministic)
     point = folder.point()
     if point is not None:
         _check_machine(point, machine, device)
@@ -169,16 +161,6 @@ def train_recorded(
     folder.finish()
 
 
-def _prepare(machine: Machine) -> torch.device:
-    torch.set_num_threads(machine.threads)
-    cuda = torch.cuda.is_available()
-    if machine.device == "cuda" and not cuda:
-        raise InputError("resources.device: cuda, but no GPU is visible; allowed here: auto, cpu")
-    device = torch.device("cuda" if cuda and machine.device != "cpu" else "cpu")
-    torch.use_deterministic_algorithms(machine.deterministic or device.type == "cpu")
-    return device
-
-
 def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> None:
     """A resumed run must end as if never stopped, and rounding depends on these."""
     if point["threads"] != machine.threads:
@@ -196,21 +178,19 @@ def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> No
 
 def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings, device):
     data = datasets.read(dataset)
-    torch.manual_seed(training.seed)
-    model = models.build(training.model, data.input_shape, data.num_classes).to(device)
-    inputs, labels = data.train_inputs.to(device), data.train_labels.to(device)
-    kind = augmentation.default_augmentation(data.name) if training.augment else "none"
-    augment = augmentation.augmentation(kind, data.black.to(device))
+    model = initial_network(data, training, device)
+    batches = training_batches(data, training, device)
     run = Run(
         model=model,
         optimizer=torch.optim.SGD(model.parameters(), lr=training.learning_rate),
-        batches=Batches(inputs, labels, training.batch_size, training.seed, augment),
+        batches=batches,
         test=(data.test_inputs.to(device), data.test_labels.to(device)),
     )
     probe = None
     if recording.probe:
-        chosen = slice(min(recording.probe, len(labels)))
-        probe = probe_loss(model, inputs[chosen], labels[chosen], functional.cross_entropy)
+        chosen = slice(min(recording.probe, len(batches.labels)))
+        inputs, labels = batches.inputs[chosen], batches.labels[chosen]
+        probe = probe_loss(model, inputs, labels, functional.cross_entropy)
     return run, probe
 
 
