@@ -17,12 +17,14 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/trajectory.smk"
+include: "workflow/rules/gradients.smk"
 include: "workflow/rules/figures.smk"
 
 
 rule all:
     default_target: True
     input:
+        expand(RUN / "noise.h5", run=RUNS),
         TABLES / "exponents.csv",
         figure("fig2_superdiffusion"),
 
