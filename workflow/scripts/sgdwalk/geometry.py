@@ -6,6 +6,8 @@ increments ``x_{a+1} - x_a`` and ``x_{b+1} - x_b``. Every quantity here is a sum
 parameters. Distances are in units of parameter space, squared distances in those units squared.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,6 +20,8 @@ EXCURSION_RESOLUTION = 1e-6
 CHORD_RESOLUTION = 1e-12
 # What asymmetry of a Gram matrix is still rounding, relative to its largest entry.
 SYMMETRY_TOLERANCE = 1e-5
+# Matrices are compared with their transposes, and added to them, in tiles that fit the cache.
+_TILE = 128
 
 
 def as_gram(gram: ArrayLike) -> np.ndarray:
@@ -43,7 +47,7 @@ def as_gram(gram: ArrayLike) -> np.ndarray:
         raise InputError("gram: has entries that are not finite; a diverged window has no geometry")
     if values.diagonal().min() < 0:
         raise InputError("gram: negative diagonal; must be squared norms of increments")
-    if np.abs(values - values.T).max() > SYMMETRY_TOLERANCE * np.abs(values).max():
+    if _asymmetry(values) > SYMMETRY_TOLERANCE * max(values.max(), -values.min()):
         raise InputError("gram: not symmetric; must be inner products of increments")
     return values
 
@@ -66,17 +70,20 @@ def squared_distances(gram: ArrayLike) -> np.ndarray:
     Raises:
         InputError: ``gram`` is no Gram matrix, see ``as_gram``.
     """
-    upper = np.triu(as_gram(gram))
-    # Off-diagonal products count twice: (a, b) and (b, a).
-    upper *= 2.0
-    upper.flat[:: upper.shape[0] + 1] *= 0.5
-    # column[i, b] = what the increment b adds to |x_b - x_i|^2.
-    column = np.cumsum(upper[::-1], axis=0)[::-1]
-    size = upper.shape[0] + 1
-    distances = np.zeros((size, size))
-    np.cumsum(column, axis=1, out=distances[:-1, 1:])
+    values = as_gram(gram)
+    count = values.shape[0]
+    distances = np.zeros((count + 1, count + 1))
+    # column[b] = what the increment b adds to |x_b - x_i|^2, for the row i at hand.
+    column = np.zeros(count)
+    for i in range(count - 1, -1, -1):
+        # Off-diagonal products count twice: (a, b) and (b, a).
+        column[i + 1 :] += 2.0 * values[i, i + 1 :]
+        column[i] = values[i, i]
+        np.cumsum(column[i:], out=distances[i, i + 1 :])
     np.maximum(distances, 0.0, out=distances)
-    return distances + distances.T
+    for rows, columns in _tiles_above_diagonal(count + 1):
+        distances[columns, rows] += distances[rows, columns].T
+    return distances
 
 
 def contour_lengths(gram: ArrayLike) -> np.ndarray:
@@ -92,11 +99,24 @@ def contour_lengths(gram: ArrayLike) -> np.ndarray:
         InputError: ``gram`` is no Gram matrix, see ``as_gram``.
     """
     norms = np.sqrt(as_gram(gram).diagonal())
-    size = norms.size + 1
-    lengths = np.zeros((size, size))
-    # Row i accumulates from its own start: no difference of long paths.
-    np.cumsum(np.triu(np.broadcast_to(norms, (size - 1, size - 1))), axis=1, out=lengths[:-1, 1:])
+    lengths = np.zeros((norms.size + 1, norms.size + 1))
+    for i in range(norms.size):
+        # Each row accumulates from its own start: no difference of long paths.
+        np.cumsum(norms[i:], out=lengths[i, i + 1 :])
     return lengths
+
+
+def _asymmetry(values: np.ndarray) -> float:
+    """Largest difference between an entry and its mirror image."""
+    tiles = _tiles_above_diagonal(len(values))
+    return max(np.abs(values[a, b] - values[b, a].T).max() for a, b in tiles)
+
+
+def _tiles_above_diagonal(size: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of square tiles that cover a matrix on and above its diagonal."""
+    for a in range(0, size, _TILE):
+        for b in range(a, size, _TILE):
+            yield slice(a, a + _TILE), slice(b, b + _TILE)
 
 
 def transverse_excursion(gram: ArrayLike, start: int, stop: int) -> float:
