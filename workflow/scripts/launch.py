@@ -17,6 +17,7 @@ from planning.identity import accepted_code
 from sgdwalk.errors import InputError
 
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
+_MAKERS = {"trajectory.h5": "train", "checkpoints": "train"}  # other files are named by their rule
 _LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 
@@ -43,7 +44,7 @@ def job(snakemake) -> Iterator[Log]:
         _check_code(snakemake)
         yield log
     except (InputError, OSError) as error:
-        log(f"{snakemake.rule}: {error}")
+        log(f"{snakemake.rule}: {error}{_maker(str(error), snakemake.input)}")
         sys.exit(1)
     except Exception:
         log(traceback.format_exc())
@@ -60,6 +61,15 @@ def _check_code(snakemake) -> None:
         raise InputError(
             "its code changed after this job was planned; run snakemake again to plan it anew"
         )
+
+
+def _maker(message: str, inputs) -> str:
+    """Which rule remakes a bad input file that a message is about."""
+    for path in map(Path, inputs):
+        if str(path) in message:
+            rule = _MAKERS.get(path.name, "dataset" if path.parent.name == "data" else path.stem)
+            return f"; it is made by rule {rule}: remake it with snakemake --forcerun {rule}"
+    return ""
 
 
 def origin(**settings) -> dict:
