@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
+from sgdwalk.diffusion import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.terrain import Landscape
 from sgdwalk.valleys import steps_along_valleys
@@ -138,6 +139,22 @@ def test_bad_simulations_are_refused(arguments, message):
         simulate(FLAT, **arguments)
 
 
+def test_msd_is_that_of_the_networks():
+    """The code that serves networks works on Gram matrices: same numbers, from each walker's."""
+    walks = simulate(landscape("shuffled", size=65), 70, 60, seed=10)
+    curves = ensemble_msd(walks, first=3)
+    for walker in (0, 63, 64, 69):
+        increments = np.diff(walks.positions[walker, 3:], axis=0)
+        lags, msd = mean_squared_displacement(increments @ increments.T)
+        assert np.array_equal(lags, curves.lags)
+        np.testing.assert_allclose(curves.time_averaged[walker], msd, rtol=1e-10)
+
+
+def test_walk_does_not_repeat_the_numbers_that_made_its_landscape():
+    starts = simulate(FLAT, 4, 1, seed=11).positions[:, 0].ravel()
+    assert not np.isin(starts, np.random.default_rng(11).uniform(-1, 1, 8)).any()
+
+
 def test_msd_of_a_stretch_matches_the_definition():
     walks = simulate(landscape("convex", size=33), 3, 40, seed=8)
     curves = ensemble_msd(walks, first=5, last=25)
@@ -172,6 +189,9 @@ def test_steps_in_a_trough_are_resolved_along_and_across_it():
     # x <- (1 - k) x + s xi: the stationary steps have variance 2 s^2 / (2 - k).
     variance = 2 * 0.01**2 / (2 - 0.02 * stiffness)
     assert np.mean(resolved.across[settled] ** 2) == pytest.approx(variance, rel=0.03)
+    raised = steps_along_valleys(walks, Landscape(trough.values + 100, "raised trough"))
+    np.testing.assert_array_equal(raised.inside, resolved.inside)
+    np.testing.assert_allclose(raised.along, resolved.along, atol=1e-9)
     ridge = Landscape(-trough.values, "ridge")
     assert not steps_along_valleys(walks, ridge).inside.any()
     with pytest.raises(InputError, match="scale"):
