@@ -1,6 +1,7 @@
 """SGD as a random walk on the loss landscape of a deep network, measured.
 
 dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
+walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
 from snakemake.utils import min_version
@@ -18,6 +19,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/trajectory.smk"
 include: "workflow/rules/gradients.smk"
+include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -27,6 +29,7 @@ rule all:
         expand(RUN / "noise.h5", run=RUNS),
         TABLES / "exponents.csv",
         figure("fig2_superdiffusion"),
+        walker_results(),
 
 
 onsuccess:

@@ -1,0 +1,152 @@
+from planning.walkers import read_walkers
+
+WALKERS = said_in_one_line(read_walkers, STUDY.config["walker"])
+WALKER = RESULTS / "walker" / "{landscape}.h5"
+SWEEP = RESULTS / "walker" / "sweeps" / "{sweep}.h5"
+
+
+wildcard_constraints:
+    landscape="|".join(map(re.escape, WALKERS.ensembles)) or "none",
+    sweep="|".join(map(re.escape, WALKERS.sweeps)) or "none",
+
+
+def user_grid(wildcards):
+    """The file of a landscape that is not made by name."""
+    kind = WALKERS.ensembles[wildcards.landscape]["kind"]
+    return [kind] if kind.endswith(".npy") else []
+
+
+def walker_results():
+    """What the toy model adds to a study: nothing without landscapes."""
+    if not WALKERS.ensembles:
+        return []
+    phase = figure("fig_walker_phase") if WALKERS.sweeps else []
+    return [TABLES / "walker.csv", *figure("fig4_walker"), *phase]
+
+
+rule walker:
+    input:
+        user_grid,
+    output:
+        WALKER,
+    log:
+        LOGS / "walker" / "{landscape}.log",
+    benchmark:
+        LOGS / "walker" / "{landscape}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        ensemble=lambda w: WALKERS.ensembles[w.landscape],
+        stage=STUDY.config["walker"]["stage"],
+        basin_depth=STUDY.config["walker"]["basin_depth"],
+        code=code("walker"),
+    script:
+        "../scripts/walker.py"
+
+
+rule walker_sweep:
+    output:
+        SWEEP,
+    log:
+        LOGS / "walker_sweep" / "{sweep}.log",
+    benchmark:
+        LOGS / "walker_sweep" / "{sweep}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        landscape=lambda w: WALKERS.sweeps[w.sweep].landscape,
+        points=lambda w: WALKERS.sweeps[w.sweep].points,
+        stage=STUDY.config["walker"]["stage"],
+        basin_depth=STUDY.config["walker"]["basin_depth"],
+        code=code("walker_sweep"),
+    script:
+        "../scripts/walker_sweep.py"
+
+
+rule walker_table:
+    input:
+        ensembles=expand(WALKER, landscape=WALKERS.ensembles),
+        sweeps=expand(SWEEP, sweep=WALKERS.sweeps),
+    output:
+        TABLES / "walker.csv",
+    log:
+        LOGS / "walker_table.log",
+    benchmark:
+        LOGS / "walker_table.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("walker_table"),
+    script:
+        "../scripts/walker_table.py"
+
+
+rule fig4_walker:
+    input:
+        expand(WALKER, landscape=WALKERS.ensembles),
+    output:
+        report(
+            figure("fig4_walker")[1],
+            category="Toy walker",
+            labels={"figure": "4, walkers on landscapes"},
+            caption="../report/fig4_walker.rst",
+        ),
+        pdf=figure("fig4_walker")[0],
+    log:
+        LOGS / "fig4_walker.log",
+    benchmark:
+        LOGS / "fig4_walker.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("fig4_walker"),
+    script:
+        "../scripts/fig4_walker.py"
+
+
+rule fig_walker_phase:
+    input:
+        expand(SWEEP, sweep=WALKERS.sweeps),
+    output:
+        report(
+            figure("fig_walker_phase")[1],
+            category="Toy walker",
+            labels={"figure": "exponents over roughness and noise"},
+            caption="../report/fig_walker_phase.rst",
+        ),
+        pdf=figure("fig_walker_phase")[0],
+    log:
+        LOGS / "fig_walker_phase.log",
+    benchmark:
+        LOGS / "fig_walker_phase.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("fig_walker_phase"),
+    script:
+        "../scripts/fig_walker_phase.py"
