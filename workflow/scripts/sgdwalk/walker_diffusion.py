@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 
-from sgdwalk.diffusion import local_exponent
 from sgdwalk.errors import InputError
 from sgdwalk.fitted_covariance import msd_covariance
 from sgdwalk.lags import logarithmic_selection
@@ -37,8 +36,6 @@ class StageDiffusion:
         "length^2",
     ]
     first_walker: Annotated[np.ndarray, "(n,) time-averaged MSD of walker 0", "length^2"]
-    local_lags: Annotated[np.ndarray, "lags of local_exponent", "step"]
-    local_exponent: Annotated[np.ndarray, "smoothed slope of log msd by log lag"]
     fit_lags: Annotated[np.ndarray, "(m,) lags that were fitted", "step"]
     fitted: Annotated[np.ndarray, "(m,) fitted msd", "length^2"]
     segments: Annotated[
@@ -61,7 +58,7 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
         last: index of its last position.
 
     Returns:
-        MSD with errors, local exponents and regimes. Regimes are nan where fewer than five walkers
+        MSD with errors, and regimes. Regimes are nan where fewer than five walkers
         moved, or in a stage of fewer than eight steps.
 
     Raises:
@@ -75,7 +72,6 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
     moved = bool((mean > 0).all()) and len(mean) >= 8
     moving = np.count_nonzero((each > 0).all(axis=1))
     error = each.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(mean), np.nan)
-    local = local_exponent(curves.lags, mean) if moved else (np.empty(0), np.empty(0))
     regimes = fit_ensemble(curves) if moved and moving >= FEWEST_WALKERS else None
     return StageDiffusion(
         first,
@@ -86,7 +82,6 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
         error,
         curves.ensemble_averaged,
         each[0],
-        *local,
         *_regime_arrays(regimes),
     )
 
@@ -102,7 +97,8 @@ def fit_ensemble(curves: EnsembleMSD) -> Regimes:
         curves: of W walkers, at least 5, that moved.
 
     Returns:
-        A `Regimes`. Its intervals are about this landscape.
+        A `Regimes`. Its intervals are about this landscape; those of Brownian ensembles hold the
+        true exponent in about 90 % of cases for 50 walkers or more, 70 to 80 % for 10 to 20.
 
     Raises:
         InputError: too few lags, see `regimes.fit_regimes`.
