@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -112,26 +111,17 @@ def test_killed_while_a_file_is_written(tmp_path, dataset, whole, call):
     assert_same_run(tmp_path, whole[0])
 
 
-def test_killed_during_the_last_writes(tmp_path, dataset, whole):
-    """Between the trajectory file's rename and the move of the whole folder, and around them."""
-    for number in range(1, 6):
-        folder = tmp_path / str(number)
-        process = start(folder, dataset, resume_steps=149)
-        process.communicate()
-        total = count_replaces(tmp_path / f"count{number}", dataset)
-        shutil.rmtree(folder)
-        process = start(folder, dataset, resume_steps=149, kill_at_call=("replace", total - number))
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        train(folder, dataset, resume_steps=149)
-        assert_same_run(folder, whole[0])
-
-
-def count_replaces(folder, dataset) -> int:
-    """Renames that a whole run makes: the largest n at which it can still be killed."""
-    train(folder, dataset, resume_steps=149)
-    saved = len(list((folder / "checkpoints").glob("*.pt")))
-    return saved + 5  # resume point, trajectory, the folder, two links
+@pytest.mark.parametrize("before_the_end", [0, 1, 2, 3])
+def test_killed_during_the_last_writes(tmp_path, dataset, whole, before_the_end):
+    """The last renames: trajectory file, whole folder, and the two links of the outputs."""
+    saved = len(list((whole[0] / "checkpoints").glob("*.pt")))
+    last = saved + 1 + 4  # checkpoints, one resume point, and these
+    options = {"resume_steps": 149}
+    process = start(tmp_path, dataset, kill_at_call=("replace", last - before_the_end), **options)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    train(tmp_path, dataset, **options)
+    assert_same_run(tmp_path, whole[0])
 
 
 def test_no_more_than_the_interval_is_lost(tmp_path, dataset):
