@@ -21,7 +21,8 @@ def _finished(tmp_path_factory) -> Path:
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             copy = WorkflowCopy.of(ROOT, folder)
-            copy.snakemake("--cores", "2").check_returncode()
+            result = copy.snakemake("--cores", "2")
+            assert result.returncode == 0, result.stdout
             (folder / "done").touch()
     return folder
 
