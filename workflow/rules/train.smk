@@ -42,7 +42,8 @@ rule train:
     params:
         training=lambda w: STUDY.runs[w.run].training,
         recording=lambda w: STUDY.runs[w.run].recording,
-        code=code("train"),
+        code=lambda w: training_code(w.run),
+        identity=lambda w: identity(w.run),
     script:
         "../scripts/train.py"
 
