@@ -2,11 +2,14 @@
 
 import math
 import random
-import time
+from functools import partial
+from statistics import median
 
 import numpy as np
+from timing import in_turn, ratio
 
-from sgdwalk.walker import landscape, simulate
+from sgdwalk.diffusion import mean_squared_displacement
+from sgdwalk.walker import Walks, ensemble_msd, landscape, simulate
 
 WALKERS, STEPS = 1000, 1000
 LOOP_WALKERS, LOOP_STEPS = 20, 500
@@ -61,31 +64,33 @@ def numpy_loop(terrain, walkers: int, steps: int) -> list:
 
 
 def measure() -> dict[str, float]:
-    """Time per walker and step of each loop over that of the ensemble, by landscape."""
-
-    def seconds(function, *arguments, repeats=3) -> float:
-        times = []
-        for _ in range(repeats):
-            begin = time.perf_counter()
-            function(*arguments)
-            times.append(time.perf_counter() - begin)
-        return min(times)
-
-    ratios = {}
+    """Time per walker and step of each loop over that of the ensemble, in turn, by landscape."""
+    figures = {}
+    work = WALKERS * STEPS / (LOOP_WALKERS * LOOP_STEPS)
     for kind in ("convex", "shuffled", "fractal"):
         random.seed(0)
         terrain = landscape(kind)
-        ensemble = seconds(simulate, terrain, WALKERS, STEPS) / (WALKERS * STEPS)
         grid = terrain.values.tolist()
-        for name, loop, ground in (
-            ("float_loop", python_loop, grid),
-            ("numpy_loop", numpy_loop, terrain),
-        ):
-            one = seconds(loop, ground, LOOP_WALKERS, LOOP_STEPS) / (LOOP_WALKERS * LOOP_STEPS)
-            ratios[f"walker_{kind}_{name}_over_ensemble"] = one / ensemble
-    return ratios
+        seconds = in_turn(
+            {
+                "ensemble": partial(simulate, terrain, WALKERS, STEPS),
+                "float_loop": partial(python_loop, grid, LOOP_WALKERS, LOOP_STEPS),
+                "numpy_loop": partial(numpy_loop, terrain, LOOP_WALKERS, LOOP_STEPS),
+            },
+            5,
+        )
+        figures[f"walker_{kind}_ensemble_seconds"] = median(seconds["ensemble"])
+        for loop in ("float_loop", "numpy_loop"):
+            figures[f"walker_{kind}_{loop}_over_ensemble"] = work * ratio(seconds, loop, "ensemble")
+    return figures | _msd(simulate(terrain, 200, STEPS))
 
 
-if __name__ == "__main__":
-    for name, ratio in measure().items():
-        print(f"{name:50s}{ratio:8.1f}")
+def _msd(walks: Walks) -> dict[str, float]:
+    """MSD of 200 walks from their positions, against Gram matrices one walk after the other."""
+
+    def by_gram() -> None:
+        for increments in np.diff(walks.positions[:20], axis=1):
+            mean_squared_displacement(increments @ increments.T)
+
+    seconds = in_turn({"ensemble": partial(ensemble_msd, walks), "gram": by_gram}, 3)
+    return {"walker_msd_gram_over_ensemble": 10 * ratio(seconds, "gram", "ensemble")}

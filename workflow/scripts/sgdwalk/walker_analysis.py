@@ -36,7 +36,9 @@ class Ground:
     values: Annotated[np.ndarray, "(N, M) loss at the grid points of [-1, 1]^2, first axis x"]
     H: Annotated[float, "roughness exponent it was made with; nan: has none"]
     roughness: Annotated[float, "roughness exponent measured, second differences, 1-16 cells"]
-    roughness_before_floor: Annotated[float, "the same without its floor; nan: has none"]
+    roughness_before_floor: Annotated[
+        float, "the same before floor and border are cut; nan: none are"
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def held_shares(walks: Walks) -> tuple[float, float]:
 
 
 def survey(terrain: Landscape) -> Ground:
-    """Measure a landscape's roughness back, for `fractal` also before its floor.
+    """Measure a landscape's roughness back, for `fractal` also before its floor and border are cut.
 
     Grids of fewer than 33 points a side are too small to measure: nan.
     """
@@ -91,7 +93,7 @@ def survey(terrain: Landscape) -> Ground:
     large = min(terrain.values.shape) >= 33
     if terrain.kind == "fractal" and large:
         size = len(terrain.values)
-        bare = landscape("fractal", terrain.seed, size=size, H=terrain.H, floor=None)
+        bare = landscape("fractal", terrain.seed, size=size, H=terrain.H, floor=None, border=None)
         before = roughness_exponent(bare.values)
     return Ground(
         terrain.values.astype(np.float32),
