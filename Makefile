@@ -5,13 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test venv bench lint
+.PHONY: run test venv bench lint manual
 
 run: $(READY)
 	$(BIN)/snakemake --cores all --configfile $(STUDY)
 
 test: $(READY) lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -21,6 +21,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# The page of the config is written from its schema.
+manual: $(READY)
+	cd workflow && ../$(BIN)/python -m planning.manual > ../docs/config.md
 
 venv: $(READY)
 

@@ -32,7 +32,8 @@ def complete(value: Any, schema: Mapping, root: Mapping, where: str) -> Any:
     return value
 
 
-def _resolve(schema: Mapping, root: Mapping) -> Mapping:
+def resolved(schema: Mapping, root: Mapping) -> Mapping:
+    """A part of the schema with its ``$ref`` followed."""
     reference = schema.get("$ref")
     if reference is None:
         return schema
@@ -40,14 +41,14 @@ def _resolve(schema: Mapping, root: Mapping) -> Mapping:
 
 
 def _fill(value: Any, schema: Mapping, root: Mapping) -> Any:
-    schema = _resolve(schema, root)
+    schema = resolved(schema, root)
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     if isinstance(value, Mapping) and "object" in types:
         properties = schema.get("properties", {})
         filled = {k: _fill(v, properties.get(k, {}), root) for k, v in value.items()}
         for key, inner in properties.items():
-            inner = _resolve(inner, root)
+            inner = resolved(inner, root)
             if key not in filled and "default" in inner:
                 filled[key] = _fill(inner["default"], inner, root)
         return filled

@@ -1,0 +1,59 @@
+"""The manual says what is: its code runs, its pages are those of the code, its files exist."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from workflow_copy import ROOT
+
+from planning.manual import manual
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_page_of_the_config_is_written_from_the_schema():
+    assert (ROOT / "docs" / "config.md").read_text() == manual()
+
+
+def test_the_recorder_example_runs_as_it_stands(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recorder.md").read_text(), re.S)
+    assert len(blocks) == 2
+    result = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT / "workflow" / "scripts"), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["0", "100", "200"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_environments_pin_what_requirements_pin():
+    pins = dict(
+        line.strip().lower().split("==")
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line
+    )
+    for path in sorted((ROOT / "envs").glob("*.yaml")):
+        for item in yaml.safe_load(path.read_text())["dependencies"]:
+            for package in item["pip"] if isinstance(item, dict) else [item]:
+                name, _, version = package.replace("==", "=").partition("=")
+                if name not in ("python", "pip"):
+                    assert pins[name.lower()] == version, f"{path.name}: {package}"
+
+
+def test_every_direct_requirement_is_constrained_alike():
+    constraints = (ROOT / "constraints.txt").read_text().lower().splitlines()
+    for line in (ROOT / "requirements.txt").read_text().lower().splitlines():
+        if "==" in line:
+            assert line.strip() in constraints

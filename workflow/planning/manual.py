@@ -1,0 +1,66 @@
+"""The manual page of the config, written from its schema.
+
+python -m planning.manual > ../docs/config.md      # in workflow/
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import yaml
+
+from planning.schema import resolved
+from planning.study import SCHEMA
+
+_HEAD = """# The config of a study
+
+One YAML file is one study. Every key is listed here with its default; a key that is not here is
+an error. A study needs only `grids`; `defaults` and each grid take the keys of *training settings*.
+`--config` changes single values on the command line, for example
+`--config 'diffusion={permutations: 200}'`. This page is written from
+`workflow/schemas/config.schema.yaml` by `make manual`.
+"""
+
+
+def manual() -> str:
+    """The whole page in Markdown."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    sections = {"Top level": schema, "Training settings": schema["$defs"]["training"]}
+    for key, inner in schema["properties"].items():
+        inner = resolved(inner, schema)
+        if "properties" in inner:
+            sections[f"`{key}`"] = inner
+    lines = [_HEAD]
+    for title, section in sections.items():
+        lines += [f"## {title}", "", section["description"].strip(), ""]
+        lines += ["| key | default | what it is |", "|---|---|---|"]
+        lines += [*_rows(section, schema, ""), ""]
+    return "\n".join(lines)
+
+
+def _rows(section: Mapping, root: Mapping, prefix: str) -> Iterator[str]:
+    required = section.get("required", [])
+    for key, inner in section["properties"].items():
+        inner = resolved(inner, root)
+        text = " ".join(inner.get("description", "").split())
+        if "enum" in inner:
+            text += f" One of {', '.join(f'`{value}`' for value in inner['enum'])}."
+        default = "required" if key in required else f"`{_said(inner.get('default'))}`"
+        if "properties" in inner and not prefix and root.get("properties", {}).get(key):
+            default = "see below"
+        yield f"| `{prefix}{key}` | {default} | {text} |".replace("||", "\\|\\|")
+        nested = resolved(inner.get("items", inner), root)
+        if "properties" in nested and (prefix or section is not root):
+            yield from _rows(nested, root, f"{prefix}{key}.")
+
+
+def _said(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0].strip()
+
+
+if __name__ == "__main__":
+    print(manual(), end="")
