@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdwalk.errors import InputError
-from sgdwalk.geometry import as_gram, transverse_excursion
+from sgdwalk.geometry import (
+    as_gram,
+    principal_components,
+    squared_distances,
+    transverse_excursion,
+)
 from sgdwalk.pair_statistics import time_blocks
 from sgdwalk.power_fit import Estimate, jackknife_interval
 
@@ -73,6 +78,67 @@ def random_fragments(
     without = np.array([_ratio(excursion[keep], end_to_end[keep]) for keep in left])
     return Excursions(
         length, start, np.maximum(end_to_end, 0), excursion, jackknife_interval(ratio, without)
+    )
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One fragment in its own plane: what chord, contour and excursion are, to be drawn.
+
+    Attributes:
+        start: index of its first position in the window.
+        coordinates: (n+1, 2) its positions along its two leading principal components.
+        farthest: index in the fragment of the position farthest from the chord.
+        contour_length: sum of its increments' norms.
+        end_to_end: distance between its ends, the chord.
+        excursion: distance of the farthest position from the chord.
+        share: part of the fragment's variance that the plane shows.
+    """
+
+    start: int
+    coordinates: np.ndarray
+    farthest: int
+    contour_length: float
+    end_to_end: float
+    excursion: float
+    share: float
+
+
+def typical_fragment(gram: np.ndarray, excursions: Excursions) -> Fragment:
+    """Return the fragment with the median ratio of excursion to end-to-end distance.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        excursions: result of `random_fragments` of the same window.
+
+    Returns:
+        The fragment, with lengths in the space of all parameters and positions in its plane.
+
+    Raises:
+        InputError: if no fragment is resolved.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = excursions.excursion_squared / excursions.end_to_end_squared
+    known = np.flatnonzero(np.isfinite(ratio))
+    if not known.size:
+        raise InputError("fragments: none has a resolved excursion")
+    chosen = known[np.argsort(ratio[known])[known.size // 2]]
+    start = int(excursions.start[chosen])
+    part = as_gram(gram)[start : start + excursions.length, start : start + excursions.length]
+    coordinates, variance = principal_components(part, 2)
+    positions = len(part) + 1
+    total = squared_distances(part).sum() / (2 * positions * (positions - 1))
+    # Squared distances from the chord: from the start, less the part along the chord.
+    reached = np.concatenate([[0.0], part.cumsum(axis=0).cumsum(axis=1).diagonal()])
+    along = np.concatenate([[0.0], part.sum(axis=1).cumsum()])
+    return Fragment(
+        start,
+        coordinates,
+        int(np.argmax(reached - along**2 / along[-1])),
+        float(np.sqrt(part.diagonal()).sum()),
+        float(np.sqrt(excursions.end_to_end_squared[chosen])),
+        float(np.sqrt(excursions.excursion_squared[chosen])),
+        float(variance.sum() / total),
     )
 
 

@@ -150,6 +150,45 @@ def shuffled_path(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lag * np.sqrt(diagonal).mean(), lag * diagonal.mean() + lag * (lag - 1) * cross
 
 
+def shuffled_dimension(gram: np.ndarray) -> float:
+    """Return the path dimension of the same increments in random order: the null of D.
+
+    Fitted as D is, from three increments to an eighth of the longest contour; `nan` where that
+    leaves fewer than three lags.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+
+    Raises:
+        InputError: if `gram` is no Gram matrix.
+    """
+    contour, msd = shuffled_path(gram)
+    chosen = np.unique(np.geomspace(3, max(len(contour) / 8, 3), 20).round().astype(int)) - 1
+    chosen = chosen[chosen < len(contour)]
+    exponent = fit_power_law(contour[chosen], msd[chosen]).exponent
+    return 2 / exponent if exponent > 0 else float("nan")
+
+
+def sample_pairs(
+    contour: np.ndarray, squared_distance: np.ndarray, seed: int, pairs: int = 1500
+) -> np.ndarray:
+    """Draw pairs of positions evenly in log contour length: the cloud behind a mean curve.
+
+    Args:
+        contour: (T, T) contour lengths, entries `i < j`.
+        squared_distance: (T, T) squared distances.
+        seed: of the draw.
+        pairs: how many.
+
+    Returns:
+        (pairs, 2) contour length and squared distance.
+    """
+    rng = np.random.default_rng(seed)
+    separation = np.exp(rng.uniform(0, np.log(len(contour) - 1), pairs)).astype(int)
+    i = rng.integers(0, len(contour) - separation)
+    return np.column_stack([contour[i, i + separation], squared_distance[i, i + separation]])
+
+
 def _path_curve(
     abscissa: np.ndarray,
     ordinate: np.ndarray,

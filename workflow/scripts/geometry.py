@@ -1,0 +1,21 @@
+"""Roughness, path dimension, modes, memory and ageing, for every window of one run."""
+
+from launch import job, origin
+from sgdwalk import geometry_file, noise_file
+from sgdwalk.run_geometry import analyse_run
+from sgdwalk.trajectory import Trajectory
+
+with job(snakemake) as log:
+    settings = dict(snakemake.params.settings)
+    trajectory = Trajectory(snakemake.input.trajectory)
+    result = analyse_run(
+        trajectory,
+        noise_file.read(snakemake.input.noise),
+        origin(run=trajectory.origin, settings=settings),
+        **settings,
+    )
+    geometry_file.write(snakemake.output[0], result)
+    log(f"{snakemake.wildcards.run}: {len(result.windows)} windows")
+    for window in result.windows:
+        for name, reason in window.missing.items():
+            log(f"window {window.start}, stride {window.stride}: no {name}: {reason}")
