@@ -23,6 +23,8 @@ class RowBuffer:
 
     Attributes:
         place: ``device``, ``host`` or ``file``.
+        count: rows filled.
+        saved: rows of these that are on disk as well.
     """
 
     def __init__(self, rows, columns, dtype, device, host_memory: int | None, file: Path):
@@ -40,7 +42,7 @@ class RowBuffer:
             self.data = torch.from_file(
                 str(file), shared=True, size=rows * columns, dtype=dtype
             ).view(rows, columns)
-        self.count = 0
+        self.count = self.saved = 0
 
     @property
     def full(self) -> bool:
@@ -50,6 +52,10 @@ class RowBuffer:
     def filled(self) -> torch.Tensor:
         """(count, P) view of the rows filled so far."""
         return self.data[: self.count]
+
+    def unsaved(self) -> torch.Tensor:
+        """(count - saved, P) view of the rows that are not on disk."""
+        return self.data[self.saved : self.count]
 
     def append(self, tensors: list[torch.Tensor]) -> torch.Tensor:
         """Fill the next row with tensors flattened one after the other; returns that row."""
@@ -64,7 +70,7 @@ class RowBuffer:
 
     def clear(self) -> None:
         """Forget all rows; memory is kept for the next ones."""
-        self.count = 0
+        self.count = self.saved = 0
 
     def close(self) -> None:
         """Remove the mapped file, if there is one."""

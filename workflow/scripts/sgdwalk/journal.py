@@ -65,18 +65,23 @@ class Journal:
 
     def append(self, name: str, row: np.ndarray) -> None:
         """Add one row to a stream; the first row fixes the stream's shape and type."""
-        row = np.asarray(row, order="C")
+        self.extend(name, np.asarray(row)[None])
+
+    def extend(self, name: str, rows: np.ndarray) -> None:
+        """Add several rows, (n, *shape), to a stream."""
+        rows = np.asarray(rows, order="C")
+        shape = rows.shape[1:]
         stream = self._streams.get(name)
         if stream is None:
             file = open(self._path(name), "wb", buffering=1 << 16)  # noqa: SIM115
-            stream = self._streams[name] = _Stream(file, row.shape, row.dtype, 0, 0)
-        if row.shape != stream.shape or row.dtype != stream.dtype:
+            stream = self._streams[name] = _Stream(file, shape, rows.dtype, 0, 0)
+        if shape != stream.shape or rows.dtype != stream.dtype:
             raise InputError(
-                f"stream {name}: row {row.shape} {row.dtype}; "
+                f"stream {name}: row {shape} {rows.dtype}; "
                 f"allowed: {stream.shape} {stream.dtype} as the rows before"
             )
-        stream.file.write(row.reshape(-1).view(np.uint8).data)
-        stream.rows += 1
+        stream.file.write(rows.reshape(-1).view(np.uint8).data)
+        stream.rows += len(rows)
 
     def rows(self, name: str) -> int:
         """Rows a stream holds; 0 if it has none yet."""

@@ -31,6 +31,9 @@ from sgdwalk.journal import Journal
 from sgdwalk.trajectory_file import EPOCH_VALUES, Layout, assemble
 
 NOISE_GRAM_ROWS = 128  # largest number of an epoch's steps whose noise Gram matrix is kept
+# Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
+# few seconds, in which so much can still be written, and most windows close without ever being.
+UNSAVED_BYTES = 512 * 2**20
 EPOCH_ENTRIES = 1024  # coordinates of the mean gradient kept per epoch
 
 
@@ -186,10 +189,6 @@ class TrajectoryRecorder:
         position = None
         for family in recorded:
             position = family.buffer.append(self._parameters)
-            if self._resumable:
-                self._journal.append(family.rows, position.cpu().numpy())
-            if self._weights:
-                self._journal.append(f"weights-{family.name}", position.cpu().numpy())
         if position is None:
             position = torch.cat([p.detach().reshape(-1) for p in self._parameters])
         self._record_samples(gradient, position)
@@ -199,6 +198,8 @@ class TrajectoryRecorder:
         if self._steps_per_epoch and self._gradients.full:
             self._close_epoch()
         self.step += 1
+        if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
+            self._save_rows()
 
     def record_epoch(self, **values: float) -> None:
         """Record ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` of an epoch.
@@ -220,8 +221,6 @@ class TrajectoryRecorder:
             p.grad if p.grad is not None else torch.zeros_like(p) for p in self._parameters
         ]
         row = self._gradients.append(gradients)
-        if self._steps_per_epoch and self._resumable:
-            self._journal.append(f"gradients-{self._epoch}", row.cpu().numpy())
         norm = torch.linalg.vector_norm(row, dtype=torch.float64)
         self._journal.append("gradient_norm", np.float64(float(norm)))
         return row
@@ -246,6 +245,8 @@ class TrajectoryRecorder:
         self._journal.append(f"made-{family.name}", made)
         if gram.layers is not None:
             self._journal.append(f"layers-{family.name}", gram.layers.numpy())
+        if self._weights:
+            self._journal.extend(f"weights-{family.name}", _numpy(family.buffer.filled()))
         family.buffer.clear()
         self._journal.drop(family.rows)
         family.index += 1
@@ -273,6 +274,7 @@ class TrajectoryRecorder:
         Args:
             sync: also wait for the disk, so that the point survives the loss of the machine.
         """
+        self._save_rows()
         self._journal.flush(sync)
         return {
             "step": self.step,
@@ -286,20 +288,34 @@ class TrajectoryRecorder:
         """Say that the last ``state`` is on disk: what only an older one needed is removed."""
         self._journal.point_written()
 
+    def _open_rows(self) -> list[tuple[RowBuffer, str]]:
+        """Buffers whose rows a resumed loop needs, with the streams they are saved to."""
+        rows = [(family.buffer, family.rows) for family in self._families]
+        if self._steps_per_epoch:
+            rows.append((self._gradients, f"gradients-{self._epoch}"))
+        return rows
+
+    def _unsaved_bytes(self) -> int:
+        return sum(buffer.unsaved().nbytes for buffer, _ in self._open_rows())
+
+    def _save_rows(self) -> None:
+        """Append the rows of open windows and of the epoch to disk, each once."""
+        for buffer, name in self._open_rows():
+            if buffer.saved < buffer.count:
+                self._journal.extend(name, _numpy(buffer.unsaved()))
+                buffer.saved = buffer.count
+
     def _restore(self, state: Mapping) -> None:
         self.step = state["step"]
         self._epoch = state["epoch"]
         self._draw.bit_generator.state = state["draw"]
         for family, index in zip(self._families, state["windows"], strict=True):
             family.index = index
-            self._refill(family.buffer, family.rows)
-        if self._steps_per_epoch:
-            self._refill(self._gradients, f"gradients-{self._epoch}")
-
-    def _refill(self, buffer: RowBuffer, name: str) -> None:
-        if self._journal.rows(name):
-            for row in self._journal.read(name):
-                buffer.append([torch.from_numpy(row.copy())])
+        for buffer, name in self._open_rows():
+            if self._journal.rows(name):
+                for row in self._journal.read(name):
+                    buffer.append([torch.from_numpy(row.copy())])
+                buffer.saved = buffer.count
 
     def close(self, interrupted: bool = False, diverged_at: int | None = None) -> None:
         """Write the trajectory file from what was recorded, then remove the temporary folder.
@@ -313,6 +329,10 @@ class TrajectoryRecorder:
         assemble(self.path, self._journal, self._layout, interrupted, diverged_at)
         self._journal.close()
         shutil.rmtree(self.folder)
+
+
+def _numpy(rows: torch.Tensor) -> np.ndarray:
+    return rows.detach().cpu().numpy()
 
 
 def _check_families(window) -> list[tuple[int, int]]:
