@@ -24,3 +24,49 @@ rule noise:
         code=code("noise"),
     script:
         "../scripts/noise.py"
+
+
+rule gradients:
+    input:
+        trajectory=RUN / "trajectory.h5",
+        noise=RUN / "noise.h5",
+    output:
+        RUN / "gradients.h5",
+    log:
+        LOGS / "gradients" / "{run}.log",
+    benchmark:
+        LOGS / "gradients" / "{run}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: job("analysis", "threads")
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("gradients"),
+    script:
+        "../scripts/gradients.py"
+
+
+rule tails:
+    input:
+        expand(RUN / "gradients.h5", run=RUNS),
+    output:
+        TABLES / "tails.csv",
+    log:
+        LOGS / "tails.log",
+    benchmark:
+        LOGS / "tails.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings={run: STUDY.runs[run].training for run in RUNS},
+        code=code("tails"),
+    script:
+        "../scripts/tails.py"

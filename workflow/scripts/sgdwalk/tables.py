@@ -17,7 +17,7 @@ def exponent_rows(run: str, settings: Mapping, result: RunDiffusion) -> list[dic
         "run": run,
         **settings,
         "diverged_at": result.diverged_at,
-        "versions": _versions(result.origin),
+        "versions": versions_cell(result.origin),
     }
     if not result.windows:
         return [_row(shared, None)]
@@ -37,7 +37,7 @@ def _row(shared: Mapping, window) -> dict:
     return row
 
 
-def _versions(origin: Mapping) -> str:
+def versions_cell(origin: Mapping) -> str:
     """Versions of the libraries that trained and analysed a run, in one cell."""
     found = {**origin.get("run", {}).get("versions", {}), **origin.get("versions", {})}
     return " ".join(f"{n} {found[n]}" for n in ("torch", "numpy", "scipy") if n in found)
