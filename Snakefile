@@ -1,6 +1,7 @@
 """SGD as a random walk on the loss landscape of a deep network, measured.
 
 dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
+train -> noise -> gradients -> tails, fig5_gradients
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
@@ -26,9 +27,10 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        expand(RUN / "noise.h5", run=RUNS),
         TABLES / "exponents.csv",
         figure("fig2_superdiffusion"),
+        TABLES / "tails.csv",
+        figure("fig5_gradients"),
         walker_results(),
 
 
