@@ -31,7 +31,7 @@ rule all:
         figure("fig2_superdiffusion"),
         TABLES / "tails.csv",
         figure("fig5_gradients"),
-        walker_results(),
+        WALKER_RESULTS,
 
 
 onsuccess:

@@ -169,6 +169,17 @@ def test_file_gives_back_what_was_written(tmp_path):
         walker_sweep.read(tmp_path / "walker.h5")
 
 
+def test_one_walker_is_an_ensemble_without_errors():
+    terrain = landscape("spectral", 2, size=65)
+    walks = simulate(terrain, 1, 60, seed=2, start=(0, 0))
+    result = analyse(terrain, walks, stage=30, basin_depth=0.02)
+    stage = result.stages["all"]["whole"]
+    assert np.isnan(stage.msd_error).all()
+    assert np.isnan(stage.exponent_long).all()
+    low, high = result.gradients.alpha[1:]
+    assert low <= result.gradients.alpha[0] <= high
+
+
 def test_points_of_a_sweep_are_averaged_over_seeds(tmp_path):
     terrain = landscape("spectral", 0, size=65, H=0.7)
     basins = find_basins(terrain, 0.02)

@@ -21,7 +21,7 @@ def test_kinds_of_the_schema_are_those_of_the_library():
 def test_defaults_are_the_original_parameters():
     walkers = plan()
     assert list(walkers.ensembles) == ["fractal", "convex", "shuffled"]
-    assert walkers.ensembles["fractal"] == {
+    assert walkers.ensembles["fractal"].settings == {
         "kind": "fractal",
         "size": 1025,
         "walkers": 200,
@@ -61,9 +61,11 @@ def test_the_same_point_in_two_sweeps_is_one():
 
 
 def test_a_users_grid_is_named_by_its_file():
-    ensembles = plan(landscapes=["grids/my hill.npy"]).ensembles
-    assert ensembles["my.hill"]["kind"] == "grids/my hill.npy"
-    assert "size" not in ensembles["my.hill"]
+    ensembles = plan(landscapes=["grids/my hill.npy", "convex"]).ensembles
+    assert ensembles["my.hill"].settings["kind"] == "grids/my hill.npy"
+    assert ensembles["my.hill"].grid == ["grids/my hill.npy"]
+    assert "size" not in ensembles["my.hill"].settings
+    assert ensembles["convex"].grid == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,19 @@ _WITH_H = ("fractal", "shuffled", "spectral")
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """One ensemble.
+
+    Attributes:
+        settings: kind or path of the landscape, its size, and the walk's.
+        grid: the file of a landscape that is not made by name, or nothing.
+    """
+
+    settings: dict
+    grid: list[str]
+
+
+@dataclass(frozen=True)
 class Sweep:
     """All points of all sweeps on one landscape.
 
@@ -38,11 +51,11 @@ class Walkers:
     """Ensembles and sweeps by name of landscape, as in the names of their files.
 
     Attributes:
-        ensembles: settings of each: kind or path, size, and the walk's.
+        ensembles: one per landscape.
         sweeps: points by landscape.
     """
 
-    ensembles: dict[str, dict]
+    ensembles: dict[str, Ensemble]
     sweeps: dict[str, Sweep]
 
 
@@ -59,20 +72,20 @@ def read_walkers(settings: Mapping) -> Walkers:
     point_schema = schema["$defs"]["walker_point"]
     kinds = point_schema["properties"]["kind"]["enum"]
     shared = {key: settings[key] for key in _WALK}
-    ensembles: dict[str, dict] = {}
+    ensembles: dict[str, Ensemble] = {}
     for number, kind in enumerate(settings["landscapes"]):
         where = f"walker.landscapes[{number}]"
         if kind in kinds:
-            name, size = kind, {"size": settings["size"]}
+            name, size, grid = kind, {"size": settings["size"]}, []
             _check_size(kind, settings["size"], "walker.size")
         elif kind.endswith(".npy"):
-            name, size = re.sub(r"[^A-Za-z0-9._+-]", ".", Path(kind).stem), {}
+            name, size, grid = re.sub(r"[^A-Za-z0-9._+-]", ".", Path(kind).stem), {}, [kind]
         else:
             near = suggestion(kind, kinds)
             raise InputError(f"{where}: {kind!r}{near}, or the path of a .npy file")
         if name in ensembles:
             raise InputError(f"{where}: {kind!r}; allowed: every landscape once, by its own name")
-        ensembles[name] = {"kind": kind, **size, **shared}
+        ensembles[name] = Ensemble({"kind": kind, **size, **shared}, grid)
     sweeps: dict[str, Sweep] = {}
     for number, grid in enumerate(settings["sweeps"]):
         where = f"walker.sweeps[{number}]"

@@ -10,23 +10,18 @@ wildcard_constraints:
     sweep="|".join(map(re.escape, WALKERS.sweeps)) or "none",
 
 
-def user_grid(wildcards):
-    """The file of a landscape that is not made by name."""
-    kind = WALKERS.ensembles[wildcards.landscape]["kind"]
-    return [kind] if kind.endswith(".npy") else []
-
-
-def walker_results():
-    """What the toy model adds to a study: nothing without landscapes."""
-    if not WALKERS.ensembles:
-        return []
-    phase = figure("fig_walker_phase") if WALKERS.sweeps else []
-    return [TABLES / "walker.csv", *figure("fig4_walker"), *phase]
+# What the toy model adds to a study: nothing without landscapes.
+WALKER_RESULTS = (
+    [TABLES / "walker.csv", *figure("fig4_walker")] if WALKERS.ensembles else []
+)
+WALKER_RESULTS += (
+    figure("fig_walker_phase") if WALKER_RESULTS and WALKERS.sweeps else []
+)
 
 
 rule walker:
     input:
-        user_grid,
+        lambda w: WALKERS.ensembles[w.landscape].grid,
     output:
         WALKER,
     log:
@@ -41,7 +36,7 @@ rule walker:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        ensemble=lambda w: WALKERS.ensembles[w.landscape],
+        ensemble=lambda w: WALKERS.ensembles[w.landscape].settings,
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
         code=code("walker"),

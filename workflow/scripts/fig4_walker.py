@@ -9,8 +9,8 @@ from matplotlib.collections import LineCollection
 from launch import job
 from sgdwalk import plotting, walker_file
 from sgdwalk.stable_law import stable_density
-from sgdwalk.tails import GaussianFit
 from sgdwalk.walker_analysis import selections
+from sgdwalk.walker_diffusion import StageDiffusion
 from sgdwalk.walker_file import WalkerRecord
 
 GROUND = "Greys"  # paths are coloured, the ground is not
@@ -28,19 +28,25 @@ def best(record: WalkerRecord, by_selection: dict):
     return by_selection.get("free", by_selection["all"])
 
 
+def exponents(stage: StageDiffusion) -> str:
+    largest, last = stage.exponent_max[0], stage.exponent_long[0]
+    return "not fitted" if np.isnan(last) else f"{largest:.2f}, {last:.2f}"
+
+
 def draw_ground(axis: Axes, record: WalkerRecord, window=((-1, 1), (-1, 1))) -> None:
     values = record.analysis.ground.values
-    ends = [
-        np.clip(np.round((np.array(w) + 1) / 2 * (n - 1)).astype(int), 0, n - 1)
-        for w, n in zip(window, values.shape, strict=True)
-    ]
-    (i, k), (j, m) = ends
+    cells = np.array(values.shape) - 1
+    low, high = np.clip((np.array(window).T + 1) / 2, 0, 1) * cells
+    (i, j), (k, m) = np.floor(low).astype(int), np.ceil(high).astype(int)
     skip = max(1, (k - i) // 512)
     part = values[i : k + 1 : skip, j : m + 1 : skip]
-    x, y = (np.linspace(-1, 1, n) for n in values.shape)
-    extent = (x[i], x[k], y[j], y[m])
-    axis.imshow(part.T, origin="lower", extent=extent, cmap=GROUND, aspect="equal")
-    axis.set(xlabel="$x$", ylabel="$y$")
+    # Each value fills the cell around its grid point.
+    edges = [
+        2 * (np.array(e) + (-skip / 2, skip / 2)) / n - 1
+        for e, n in zip(((i, k), (j, m)), cells, strict=True)
+    ]
+    axis.imshow(part.T, origin="lower", extent=np.ravel(edges), cmap=GROUND, aspect="equal")
+    axis.set(xlim=window[0], ylim=window[1], xlabel="$x$", ylabel="$y$")
 
 
 def draw_path(axis: Axes, record: WalkerRecord, name: str) -> None:
@@ -58,7 +64,7 @@ def draw_stages(axis: Axes, record: WalkerRecord) -> None:
     for colour, (stage, style) in zip(plotting.colours(2), STAGE_STYLE.items(), strict=True):
         s = stages[stage]
         used = s.lags <= s.lags[-1] / 2
-        label = f"{stage}: {s.exponent_max[0]:.2f}, {s.exponent_long[0]:.2f}"
+        label = f"{stage}: {exponents(s)}"
         axis.plot(s.lags[used], s.msd[used], color=colour, ls=style, label=label)
         band = s.msd + np.multiply.outer((-1.96, 1.96), s.msd_error)
         axis.fill_between(s.lags[used], *band[:, used], color=colour, alpha=0.25, lw=0)
@@ -85,7 +91,7 @@ def draw_gradients(axis: Axes, records: dict[str, WalkerRecord]) -> None:
         stable = stable_density(x, alpha, 0.0 if np.isnan(beta) else beta, scale, location)
         axis.plot(x / width, stable * width, color=colour, lw=0.8)
     x = np.linspace(-6, 6, 300)
-    normal = GaussianFit(0, 1, 0, 0, 0, 0).density(x)
+    normal = stable_density(x, 2.0, 0.0, np.sqrt(0.5), 0.0)
     axis.plot(x, normal, color=plotting.NULL_COLOUR, lw=0.8, ls=":", label="Gaussian")
     axis.set(yscale="log", xlim=(-7, 7), ylim=(1e-5, 1e3))
     axis.set(xlabel="gradient entry / its s.d.", ylabel="density")
@@ -104,7 +110,7 @@ def draw_valley(figure, axis: Axes, record: WalkerRecord) -> None:
     lines.set_array(steps)
     axis.add_collection(lines)
     figure.colorbar(lines, ax=axis, pad=0.02, aspect=25, label="step size")
-    axis.set(xlim=window[0], ylim=window[1], title="last 200 steps")
+    axis.set_title(f"last {len(path) - 1} steps")
 
 
 def draw_others(axis: Axes, records: dict[str, WalkerRecord], colours) -> None:
@@ -113,7 +119,7 @@ def draw_others(axis: Axes, records: dict[str, WalkerRecord], colours) -> None:
         for stage, style in STAGE_STYLE.items():
             s = stages[stage]
             used = s.lags <= s.lags[-1] / 2
-            label = f"{name}: {s.exponent_max[0]:.2f}, {s.exponent_long[0]:.2f}"
+            label = f"{name}: {exponents(s)}"
             axis.plot(s.lags[used], s.msd[used], color=colours[name], ls=style, label=label)
             band = s.msd + np.multiply.outer((-1.96, 1.96), s.msd_error)
             axis.fill_between(s.lags[used], *band[:, used], color=colours[name], alpha=0.25, lw=0)

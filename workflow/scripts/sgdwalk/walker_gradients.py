@@ -11,7 +11,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.geometry import squared_distances
 from sgdwalk.power_fit import interval, jackknife_interval
 from sgdwalk.roughness import mean_squared_loss_difference
-from sgdwalk.tails import fit_gaussian, fit_stable
+from sgdwalk.tails import StableFit, fit_gaussian, fit_stable
 from sgdwalk.walker import Walks
 
 BINS = 80
@@ -71,14 +71,11 @@ def gradient_density(walks: Walks) -> GradientDensity:
     thin = slice(None, None, -(-entries.size // MOST_ENTRIES) or 1)
     try:
         fit, plain = fit_stable(entries[thin]), fit_gaussian(entries[thin])
+        low, high = _alpha_interval(fit, entries[thin], walker[thin] % GROUPS)
     except InputError:
         alpha, stable, gaussian, ratio = _NONE, np.full(4, np.nan), np.full(2, np.nan), np.nan
     else:
-        group = walker[thin] % GROUPS
-        parts = [entries[thin][group != k] for k in range(GROUPS)]
-        spread = jackknife_interval(fit.alpha, np.array([fit_stable(part).alpha for part in parts]))
-        low, high = fit.alpha_interval
-        alpha = np.array([fit.alpha, min(low, spread.low), min(max(high, spread.high), 2.0)])
+        alpha = np.array([fit.alpha, low, high])
         stable = np.array([fit.alpha, fit.beta, fit.scale, fit.location])
         gaussian = np.array([plain.mean, plain.sd])
         ratio = (fit.log_likelihood - plain.log_likelihood) / fit.size
@@ -95,6 +92,17 @@ def gradient_density(walks: Walks) -> GradientDensity:
         gaussian,
         float(ratio),
     )
+
+
+def _alpha_interval(fit: StableFit, entries: np.ndarray, group: np.ndarray) -> tuple[float, float]:
+    """Interval of the likelihood, widened to that from leaving out groups of walkers."""
+    low, high = fit.alpha_interval
+    groups = np.unique(group)
+    if groups.size < 2:
+        return low, high
+    replicates = [fit_stable(entries[group != k]).alpha for k in groups]
+    spread = jackknife_interval(fit.alpha, np.array(replicates))
+    return min(low, spread.low), min(max(high, spread.high), 2.0)
 
 
 def _edges(entries: np.ndarray) -> np.ndarray:
