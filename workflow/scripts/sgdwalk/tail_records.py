@@ -178,13 +178,14 @@ def vector_records(
     size = grams.shape[0] * grams.shape[1]
     names = {"mean_alpha": "log-moment mean", "median_alpha": "log-moment median"}
     usable = [g for g in grams if np.isfinite(g).all() and np.trace(g) > 0]
+    undefined = [TailRecord(quantity, m, place, size, extra=extra or {}) for m in names.values()]
+    if not usable:
+        return undefined
     try:
         found = [gram_log_moment_index(gram) for gram in usable]
         dimension = float(np.median([effective_dimension(gram) for gram in usable]))
     except InputError:
-        found = []
-    if not found:
-        return [TailRecord(quantity, m, place, size, extra=extra or {}) for m in names.values()]
+        return undefined
     null = gaussian_vector_indices(grams.shape[1], dimension, seed, repeats)
     records = []
     for name, method in names.items():
