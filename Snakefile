@@ -2,6 +2,7 @@
 
 dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
 train -> noise -> gradients -> tails, fig5_gradients
+train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
@@ -20,6 +21,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/trajectory.smk"
 include: "workflow/rules/gradients.smk"
+include: "workflow/rules/geometry.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"
 
@@ -29,6 +31,12 @@ rule all:
     input:
         TABLES / "exponents.csv",
         figure("fig2_superdiffusion"),
+        figure("figS1_long_lags"),
+        TABLES / "geometry.csv",
+        TABLES / "ensembles.csv",
+        figure("fig3_fractal_landscape"),
+        figure("fig_avalanches"),
+        figure("fig_walk_anatomy"),
         TABLES / "tails.csv",
         figure("fig5_gradients"),
         WALKER_RESULTS,

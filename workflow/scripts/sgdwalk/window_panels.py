@@ -1,0 +1,93 @@
+"""What panels over the windows of a run share: which windows, estimates along training, titles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from sgdwalk.power_fit import Estimate
+
+
+@dataclass(frozen=True)
+class Series:
+    """Estimates of one quantity over the windows of a run, and how they are drawn.
+
+    Attributes:
+        label: for the legend.
+        marker: of matplotlib.
+        colour: of matplotlib.
+        estimates: one per window; None where there is none.
+    """
+
+    label: str
+    marker: str
+    colour: str
+    estimates: Sequence[Estimate | None]
+
+
+def first_middle_last(count: int) -> list[int]:
+    """Indices of the first, the middle and the last of `count` windows, each once."""
+    return sorted({0, (count - 1) // 2, count - 1})
+
+
+def run_title(run: str, diverged_at: int | None) -> str:
+    """Title of a figure of one run, which says if and when it diverged."""
+    return run if diverged_at is None else f"{run} (diverged at step {diverged_at})"
+
+
+def draw_along_training(
+    axis: Axes, starts: Sequence[int], series: Sequence[Series], label: str
+) -> None:
+    """Draw estimates with their 95 % intervals against the step at which windows start.
+
+    Args:
+        axis: where to.
+        starts: steps taken before each window.
+        series: what is drawn, side by side.
+        label: of the ordinate.
+    """
+    x = np.array(starts, float) + 1
+    width = 0.08 * (np.diff(x).min() if len(x) > 1 else 1.0)
+    for k, one in enumerate(series):
+        rows = [(e.value, e.low, e.high) if e else (np.nan,) * 3 for e in one.estimates]
+        value, low, high = np.array(rows, float).T
+        errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+        if np.isfinite(value).any():
+            at = x + (k - (len(series) - 1) / 2) * width
+            axis.errorbar(
+                at, value, errors, fmt=one.marker, color=one.colour, ms=3, lw=0.8, label=one.label
+            )
+        else:
+            label_only = f"{one.label}: no value"
+            axis.plot([], [], ls="", marker=one.marker, color=one.colour, ms=3, label=label_only)
+    axis.set(xlabel="window start $t_w$ (steps)", ylabel=label)
+    axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
+    axis.set_xticks(x if len(x) < 5 else x[:: -(-len(x) // 5)])
+    short_legend(axis)
+
+
+def short_legend(axis: Axes) -> None:
+    """The axis's legend in one tight row above it, beside the panel's letter."""
+    count = len(axis.get_legend_handles_labels()[0])
+    axis.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1),
+        ncols=count,
+        borderpad=0,
+        fontsize=6,
+        handlelength=1,
+        handletextpad=0.3,
+        columnspacing=0.8,
+    )
+
+
+def plain_log_ticks(axis: Axes) -> None:
+    """Ticks at 1, 2 and 5 in plain numbers, for logarithmic axes of a decade or less."""
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter(NullFormatter())
