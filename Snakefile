@@ -31,12 +31,7 @@ rule all:
     input:
         TABLES / "exponents.csv",
         figure("fig2_superdiffusion"),
-        figure("figS1_long_lags"),
-        TABLES / "geometry.csv",
-        TABLES / "ensembles.csv",
-        figure("fig3_fractal_landscape"),
-        figure("fig_avalanches"),
-        figure("fig_walk_anatomy"),
+        GEOMETRY_RESULTS,
         TABLES / "tails.csv",
         figure("fig5_gradients"),
         WALKER_RESULTS,

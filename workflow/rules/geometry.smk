@@ -8,6 +8,16 @@ ENSEMBLE = RESULTS / "ensembles" / "{ensemble}.h5"
 SECOND_RUN = list(STUDY.runs)[:2][-1]
 
 
+GEOMETRY_RESULTS = [
+    TABLES / "geometry.csv",
+    *([TABLES / "ensembles.csv"] if ENSEMBLES else []),
+    figure("figS1_long_lags"),
+    figure("fig3_fractal_landscape"),
+    figure("fig_avalanches"),
+    figure("fig_walk_anatomy"),
+]
+
+
 wildcard_constraints:
     ensemble="|".join(map(re.escape, ENSEMBLES)) or "none",
 
@@ -65,11 +75,9 @@ rule ensemble:
 
 rule geometry_table:
     input:
-        runs=expand(RUN / "geometry.h5", run=RUNS),
-        ensembles=expand(ENSEMBLE, ensemble=ENSEMBLES),
+        expand(RUN / "geometry.h5", run=RUNS),
     output:
-        runs=TABLES / "geometry.csv",
-        ensembles=TABLES / "ensembles.csv",
+        TABLES / "geometry.csv",
     log:
         LOGS / "geometry_table.log",
     benchmark:
@@ -83,10 +91,32 @@ rule geometry_table:
         gpu=0,
     params:
         settings={run: STUDY.runs[run].training for run in RUNS},
-        ensembles={name: without_seed(runs[0]) for name, runs in ENSEMBLES.items()},
         code=code("geometry_table"),
     script:
         "../scripts/geometry_table.py"
+
+
+rule ensemble_table:
+    input:
+        expand(ENSEMBLE, ensemble=ENSEMBLES),
+    output:
+        TABLES / "ensembles.csv",
+    log:
+        LOGS / "ensemble_table.log",
+    benchmark:
+        LOGS / "ensemble_table.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings={name: without_seed(runs[0]) for name, runs in ENSEMBLES.items()},
+        code=code("ensemble_table"),
+    script:
+        "../scripts/ensemble_table.py"
 
 
 rule fig3_fractal_landscape:

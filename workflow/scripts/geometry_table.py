@@ -1,21 +1,15 @@
-"""One row per run and window, and one per ensemble and window: geometry with its intervals."""
+"""One row per run and window: geometry with its intervals and nulls."""
 
 from launch import job
-from sgdwalk import geometry_file, seed_ensemble
-from sgdwalk.geometry_table import ensemble_rows, geometry_rows
+from sgdwalk import geometry_file
+from sgdwalk.geometry_table import geometry_rows
 from sgdwalk.tables import write_table
 
 with job(snakemake) as log:
-    rows, params = [], snakemake.params
+    rows = []
     for path, (run, settings) in zip(
-        snakemake.input.runs, sorted(params.settings.items()), strict=True
+        snakemake.input, sorted(snakemake.params.settings.items()), strict=True
     ):
         rows += geometry_rows(run, settings, geometry_file.read(path))
-    write_table(snakemake.output.runs, rows)
-    together = []
-    for path, (name, settings) in zip(
-        snakemake.input.ensembles, params.ensembles.items(), strict=True
-    ):
-        together += ensemble_rows(name, settings, *seed_ensemble.read(path))
-    write_table(snakemake.output.ensembles, together)
-    log(f"{len(rows)} rows of runs, {len(together)} of ensembles")
+    write_table(snakemake.output[0], rows)
+    log(f"{len(rows)} rows")

@@ -9,7 +9,7 @@ from sgdwalk.geometry_estimates import estimates, nulls, undefined
 from sgdwalk.geometry_file import RunGeometry
 from sgdwalk.power_fit import Estimate
 from sgdwalk.seed_ensemble import WindowEnsemble
-from sgdwalk.tables import versions
+from sgdwalk.tables import versions_cell
 from sgdwalk.window_geometry import WindowGeometry
 
 
@@ -23,7 +23,7 @@ def geometry_rows(run: str, settings: Mapping, result: RunGeometry) -> list[dict
         "run": run,
         **settings,
         "diverged_at": result.diverged_at,
-        "versions": versions(result.origin),
+        "versions": versions_cell(result.origin),
     }
     if not result.windows:
         return [{**shared, "undefined": "no whole window was recorded"}]
@@ -52,7 +52,7 @@ def ensemble_rows(
     """Rows of ``ensembles.csv`` for one ensemble: means over seeds with their intervals."""
     rows = []
     for window in windows:
-        row = {"ensemble": name, **settings, "versions": versions(origin)}
+        row = {"ensemble": name, **settings, "versions": versions_cell(origin)}
         row |= {**_place(window), "seeds": window.seeds}
         for key, estimate in window.estimates.items():
             row |= _cells(key, estimate)
