@@ -11,7 +11,12 @@ import torch
 from sgdwalk import checkpoints, dataset_files
 from sgdwalk.errors import InputError
 from sgdwalk.minibatch_noise import MinibatchNoise, last_batch_size, minibatch_noise
-from sgdwalk.training_setup import TrainingSettings, initial_network, training_batches
+from sgdwalk.training_setup import (
+    TrainingSettings,
+    criterion,
+    initial_network,
+    training_batches,
+)
 
 
 class CheckpointNoise:
@@ -77,7 +82,15 @@ class CheckpointNoise:
         last_size = last_batch_size(samples, size)
         full = self._batches(size, step, 1)
         last = self._batches(last_size, step, 2) if last_size < size else None
-        return minibatch_noise(self._model, full, last, self._draws, self.coordinates, self._memory)
+        return minibatch_noise(
+            self._model,
+            full,
+            last,
+            self._draws,
+            self.coordinates,
+            self._memory,
+            criterion(self._training),
+        )
 
     def _batches(self, size: int, *words: int):
         """Batches that share no shuffle with training or with other checkpoints."""

@@ -4,7 +4,6 @@
 `read` returns it from there. `fetch` gets the files that `load` needs.
 """
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,11 @@ import torch
 
 from sgdwalk import dataset_sources as sources
 from sgdwalk.dataset_files import Dataset, normalise, read, save
+from sgdwalk.dataset_names import NAMES, check_dataset, is_file
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 
 __all__ = ["NAMES", "Dataset", "fetch", "load", "read", "save"]
-
-NAMES = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "gauss")
-
-_FILE_SUFFIXES = (".npz", ".h5", ".hdf5")
 
 
 def load(
@@ -85,7 +81,7 @@ def fetch(name: str, folder: str | Path) -> None:
     if sources.is_torchvision(name):
         sources.fetch_torchvision(name, folder)
     else:
-        _check_name(name)
+        check_dataset(name, {})
 
 
 def _images(
@@ -98,26 +94,14 @@ def _images(
             return sources.gauss(seed=seed, **options)
         except TypeError as error:
             raise InputError(f"dataset 'gauss': {error}") from error
-    _check_name(name)
-    if options:
-        raise InputError(f"dataset {name!r} takes no options, but got {', '.join(sorted(options))}")
+    check_dataset(name, options)
     if name == "digits":
         return sources.digits()
-    if Path(name).suffix in _FILE_SUFFIXES:
+    if is_file(name):
         return sources.file_images(name)
     if folder is None:
         raise InputError(f"dataset {name!r} needs the folder where its files lie")
     return sources.torchvision_images(name, folder)
-
-
-def _check_name(name: str) -> None:
-    if name in NAMES or is_factory(name) or Path(name).suffix in _FILE_SUFFIXES:
-        return
-    nearest = get_close_matches(name, NAMES, n=1, cutoff=0)[0]
-    raise InputError(
-        f"unknown dataset {name!r}: did you mean {nearest!r}? Allowed are {', '.join(NAMES)}, "
-        "an .npz or .h5 file, or 'my_module:factory'"
-    )
 
 
 def _corrupt(labels: np.ndarray, num_classes: int, fraction: float, seed: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from sgdwalk.batches import Batches
+from sgdwalk.criteria import Criterion
 from sgdwalk.errors import InputError
 from sgdwalk.gram import plain_gram
 
@@ -54,6 +54,7 @@ def minibatch_noise(
     draws: int,
     coordinates: np.ndarray,
     memory: int,
+    criterion: Criterion,
 ) -> MinibatchNoise | None:
     """Draw minibatches at the model's present position; its weights and buffers stay as they are.
 
@@ -68,6 +69,7 @@ def minibatch_noise(
         draws: number of minibatches n, at least 2.
         coordinates: (c,) increasing indices into the flattened parameters.
         memory: bytes for gradients; one tensor's, n times, is held in any case.
+        criterion: mean loss of (outputs, labels).
 
     Returns:
         The noise, or None where a loss is not finite.
@@ -83,7 +85,7 @@ def minibatch_noise(
     kept = np.zeros((draws, len(coordinates)), np.float32)
     squared_mean, first, losses = 0.0, 0, None
     for group in _groups(parameters, draws, memory):
-        rows, losses = _gradients(model, batches, draws, group)
+        rows, losses = _gradients(model, batches, draws, group, criterion)
         if not np.isfinite(losses).all():
             return None
         mean = rows.mean(0)
@@ -98,7 +100,7 @@ def minibatch_noise(
     loss_mean, loss_variance = losses.mean(), losses.var(ddof=1)
     if last is not None:
         with torch.no_grad():
-            small = np.array([_loss(model, last, draw).item() for draw in range(draws)])
+            small = np.array([_loss(model, last, draw, criterion).item() for draw in range(draws)])
         if not np.isfinite(small).all():
             return None
         loss_mean, loss_variance = _mixed(losses, small, 1 / batches.per_epoch)
@@ -137,25 +139,25 @@ def _groups(parameters: list, draws: int, memory: int) -> Iterator[list]:
 
 
 def _gradients(
-    model: nn.Module, batches: Batches, draws: int, group: list
+    model: nn.Module, batches: Batches, draws: int, group: list, criterion: Criterion
 ) -> tuple[torch.Tensor, np.ndarray]:
     """(n, p) gradients by a group of parameters, and the (n,) losses."""
     width = sum(p.numel() for p in group)
     rows = torch.empty(draws, width, dtype=group[0].dtype, device=group[0].device)
     losses = np.empty(draws)
     for draw in range(draws):
-        loss = _loss(model, batches, draw)
+        loss = _loss(model, batches, draw, criterion)
         losses[draw] = loss.item()
         gradients = torch.autograd.grad(loss, group, allow_unused=True, materialize_grads=True)
         torch.cat([g.reshape(-1) for g in gradients], out=rows[draw])
     return rows, losses
 
 
-def _loss(model: nn.Module, batches: Batches, draw: int) -> torch.Tensor:
+def _loss(model: nn.Module, batches: Batches, draw: int, criterion: Criterion) -> torch.Tensor:
     """Loss of an independent minibatch; the same one for the same draw, dropout included."""
     inputs, labels = batches.at(draw * batches.per_epoch)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with torch.random.fork_rng([inputs.device] if inputs.is_cuda else []):
         torch.manual_seed(batches.seed + draw)
         outputs = torch.func.functional_call(model, buffers, (inputs,))
-    return functional.cross_entropy(outputs, labels)
+    return criterion(outputs, labels)

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from sgdwalk import checkpoints, datasets
+from sgdwalk.checkpoint_steps import checkpoint_steps
 from sgdwalk.errors import InputError
 from sgdwalk.progress import Progress
 from sgdwalk.recorder import TrajectoryRecorder
 from sgdwalk.resuming import PointSchedule
 from sgdwalk.run_folder import RunFolder
-from sgdwalk.training import Run, logarithmic_steps, probe_loss, train
-from sgdwalk.training_setup import (
-    TrainingSettings,
-    initial_network,
-    prepare_device,
-    training_batches,
-)
+from sgdwalk.training import Run, probe_loss, train
+from sgdwalk.training_run import initial_run
+from sgdwalk.training_setup import TrainingSettings, prepare_device
 
 
 @dataclass(frozen=True)
@@ -56,13 +52,6 @@ class Machine:
     resume_minutes: float = 10.0
     resume_steps: int | None = None
     host_memory: int | None = None
-
-
-def checkpoint_steps(chosen: int | tuple[int, ...], steps: int) -> list[int]:
-    """Steps to save the model at: 0, the last one, and those chosen between."""
-    if isinstance(chosen, int):
-        return logarithmic_steps(steps, chosen)
-    return sorted({0, steps} | {step for step in chosen if step < steps})
 
 
 def train_recorded(
@@ -177,20 +166,12 @@ def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> No
 
 
 def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings, device):
-    data = datasets.read(dataset)
-    model = initial_network(data, training, device)
-    batches = training_batches(data, training, device)
-    run = Run(
-        model=model,
-        optimizer=torch.optim.SGD(model.parameters(), lr=training.learning_rate),
-        batches=batches,
-        test=(data.test_inputs.to(device), data.test_labels.to(device)),
-    )
+    run = initial_run(datasets.read(dataset), training, device)
     probe = None
     if recording.probe:
-        chosen = slice(min(recording.probe, len(batches.labels)))
-        inputs, labels = batches.inputs[chosen], batches.labels[chosen]
-        probe = probe_loss(model, inputs, labels, functional.cross_entropy)
+        chosen = slice(min(recording.probe, len(run.batches.labels)))
+        inputs, labels = run.batches.inputs[chosen], run.batches.labels[chosen]
+        probe = probe_loss(run.model, inputs, labels, run.criterion)
     return run, probe
 
 

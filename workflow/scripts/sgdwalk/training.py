@@ -37,7 +37,7 @@ class Run:
         test: (inputs, labels) of the test set.
         criterion: mean loss of (outputs, labels).
         scheduler: called after every step, or None for a constant learning rate.
-        clip: largest gradient norm, or None.
+        clip: norm to which a larger gradient is scaled before the step, or None.
         step: optimizer steps taken.
         running: summed loss, correct predictions and samples of the epoch so far.
     """
@@ -109,9 +109,9 @@ def train(
             return run.step
         run.optimizer.zero_grad()
         loss.backward()
+        recorder.record(value)  # the gradient of the loss, before it is clipped
         if run.clip is not None:
             nn.utils.clip_grad_norm_(run.model.parameters(), run.clip)
-        recorder.record(value)
         run.optimizer.step()
         if run.scheduler:
             run.scheduler.step()
@@ -174,9 +174,3 @@ def probe_loss(
             return criterion(outputs, labels)
 
     return probe
-
-
-def logarithmic_steps(steps: int, count: int) -> list[int]:
-    """At most ``count`` different steps from 0 to the last, evenly spaced in log(1 + step)."""
-    grid = torch.linspace(0, math.log1p(steps), max(count, 2), dtype=torch.float64)
-    return sorted({round(math.expm1(x)) for x in grid.tolist()} | {0, steps})
