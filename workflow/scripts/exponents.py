@@ -2,7 +2,8 @@
 
 from launch import job
 from sgdwalk import diffusion_file
-from sgdwalk.tables import exponent_rows, write_table
+from sgdwalk.exponent_table import exponent_rows
+from sgdwalk.tables import write_table
 
 with job(snakemake) as log:
     rows = []
