@@ -26,7 +26,7 @@ from sgdwalk.recorder import TrajectoryRecorder
 from sgdwalk.run_gradients import analyse_gradients
 from sgdwalk.stable_law import sample_stable
 from sgdwalk.tail_nulls import scale_mixture_density, scale_mixture_interval
-from sgdwalk.tail_records import likelihood_record, vector_records
+from sgdwalk.tail_records import effective_dimension, likelihood_record, vector_records
 from sgdwalk.tail_table import tail_rows
 from sgdwalk.trajectory import Trajectory
 
@@ -136,6 +136,16 @@ def test_a_single_gram_matrix_has_no_interval_of_its_own_but_a_null(draw):
     for record in vector_records("v", {}, (vectors @ vectors.T)[None], seed=0):
         assert np.isnan(record.alpha[1:]).all()
         assert record.null[1] < record.alpha[0] < record.null[2]
+
+
+def test_effective_dimension_is_that_of_the_covariance(draw):
+    spectrum = np.geomspace(1, 0.01, 300)
+    expected = spectrum.sum() ** 2 / (spectrum**2).sum()
+    vectors = draw.standard_normal((200, 300)) * np.sqrt(spectrum)
+    vectors -= vectors.mean(axis=0)
+    assert effective_dimension(vectors @ vectors.T) == pytest.approx(expected, rel=0.05)
+    with pytest.raises(InputError, match="2 vectors"):
+        effective_dimension(np.eye(2))
 
 
 def test_selection_leaves_out_the_last_step_of_each_epoch():

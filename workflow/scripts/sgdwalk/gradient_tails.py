@@ -12,12 +12,12 @@ from math import nan
 
 import numpy as np
 
-from sgdwalk.diffusion import effective_dimension
 from sgdwalk.tail_nulls import scale_mixture_density, scale_mixture_interval, standardise
 from sgdwalk.tail_records import (
     UNDEFINED,
     Interval,
     TailRecord,
+    effective_dimension,
     likelihood_record,
     vector_records,
 )

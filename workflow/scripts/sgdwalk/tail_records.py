@@ -8,7 +8,6 @@ from math import inf, nan
 
 import numpy as np
 
-from sgdwalk.diffusion import effective_dimension
 from sgdwalk.errors import InputError
 from sgdwalk.power_law import fit_power_law
 from sgdwalk.tail_index import LogMomentIndex, gram_log_moment_index
@@ -204,6 +203,28 @@ def vector_records(
             )
         )
     return records
+
+
+def effective_dimension(gram: np.ndarray) -> float:
+    """Dimension ``(tr C)^2 / tr C^2`` of independent vectors of covariance C minus their mean.
+
+    Inner products of two such vectors scatter by tr C^2 about ``-tr C / n``.
+
+    Args:
+        gram: (n, n) inner products, n at least 3.
+
+    Returns:
+        The dimension, at least 1.
+
+    Raises:
+        InputError: for fewer vectors.
+    """
+    count = len(gram)
+    if count < 3:
+        raise InputError(f"effective dimension: {count} vectors; at least 3 are needed")
+    trace = np.trace(gram) / (count - 1)
+    scatter = gram[~np.eye(count, dtype=bool)].var()
+    return max(trace**2 / scatter, 1.0) if scatter > 0 else 1.0
 
 
 def gaussian_vector_indices(
