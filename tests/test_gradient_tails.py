@@ -278,6 +278,7 @@ def test_a_checkpoint_not_reached_is_undefined():
     assert len(records) == 3
     for record in records:
         assert record.place == {"step": 9}
+        assert record.size == 0
         assert np.isnan([*record.alpha, *record.null]).all()
 
 

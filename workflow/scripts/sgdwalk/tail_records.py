@@ -174,9 +174,9 @@ def vector_records(
     Returns:
         Two records, by means and by medians of log-norms; undefined if the estimators are.
     """
-    size = grams.shape[0] * grams.shape[1]
     names = {"mean_alpha": "log-moment mean", "median_alpha": "log-moment median"}
     usable = [g for g in grams if np.isfinite(g).all() and np.trace(g) > 0]
+    size = len(usable) * grams.shape[1]
     undefined = [TailRecord(quantity, m, place, size, extra=extra or {}) for m in names.values()]
     if not usable:
         return undefined
