@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping
@@ -11,21 +12,39 @@ from typing import Any
 
 import yaml
 
+from planning.own_code import own_files
 from planning.schema import complete, suggestion
+from planning.training_checks import check_training, steps_of
 from sgdwalk.errors import InputError
-from sgdwalk.model_names import check_name
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
+# Settings that make the prepared dataset file another one, beside the dataset's name.
+_OF_DATASET = ("dataset_options", "dataset_seed", "label_corruption", "raw")
+_LONGEST_NAME = 180  # file systems allow 255, and endings are added
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: everything that decides its walk, and what is recorded of it."""
+    """One training run.
+
+    Attributes:
+        id: its name.
+        training: everything that decides its walk.
+        recording: what is kept of it.
+        dataset: name of its prepared dataset.
+    """
 
     id: str
     training: dict
     recording: dict
+    dataset: str
+
+    @property
+    def own_code(self) -> list[str]:
+        """Files of the user's own model and dataset."""
+        found = own_files([self.training["model"], self.training["dataset"]])
+        return [path.as_posix() for path in found]
 
     @property
     def windows(self) -> list[dict]:
@@ -42,6 +61,12 @@ class Study:
     name: str
     runs: dict[str, Run]
     config: dict
+
+    @property
+    def datasets(self) -> dict[str, dict]:
+        """What makes each dataset of the study, by its id: a name, and what is done to it."""
+        keys = ("dataset", *_OF_DATASET)
+        return {run.dataset: {key: run.training[key] for key in keys} for run in self.runs.values()}
 
 
 def read_study(config: Mapping, stem: str) -> Study:
@@ -65,8 +90,8 @@ def read_study(config: Mapping, stem: str) -> Study:
         for chosen in _expand(settings["defaults"], grid, training, f"grids[{number}]"):
             recorded = {**settings["recording"], **(grid.get("recording") or {})}
             recorded = complete(recorded, schema["$defs"]["recording"], schema, "recording")
-            values = complete(chosen, training, schema, f"grids[{number}]")
-            run = Run(run_id(values, training), values, recorded)
+            values = _settled(chosen, training, schema, f"grids[{number}]")
+            run = Run(run_id(values, training), values, recorded, dataset_id(values, training))
             _check(run, f"grids[{number}]")
             other = runs.setdefault(run.id, run)
             if other != run:
@@ -84,20 +109,43 @@ def _expand(defaults: Mapping, grid: Mapping, schema: Mapping, where: str) -> li
         for key in values:
             if key not in known and not (key == "recording" and place == where):
                 raise InputError(f"{place}: unknown key '{key}'{suggestion(key, known)}")
-    merged = {**defaults, **{k: v for k, v in grid.items() if k != "recording"}}
+    own = {k: v for k, v in grid.items() if k != "recording"}
+    merged = {**defaults, **own}
+    for key, other in (("steps", "epochs"), ("epochs", "steps")):
+        if own.get(key) is not None and own.get(other) is None:
+            merged.pop(other, None)  # a grid's length is instead of the default one
+    axes = []
     for key, value in merged.items():
-        if isinstance(value, list) and not value:
+        one = not isinstance(value, list)
+        if schema["properties"][key].get("type") == "array":  # a list is one value, lists are many
+            one = one or not all(isinstance(item, list) for item in value) or not value
+        elif value == []:
             raise InputError(f"{where}.{key}: an empty list; allowed: a value or a list of values")
-    axes = [value if isinstance(value, list) else [value] for value in merged.values()]
+        axes.append([value] if one else value)
     return [dict(zip(merged, point, strict=True)) for point in itertools.product(*axes)]
 
 
-def _check(run: Run, where: str) -> None:
-    try:
-        check_name(run.training["model"])
-    except InputError as error:
-        raise InputError(f"{where}.model: {error}") from None
+def _settled(chosen: Mapping, schema: Mapping, root: Mapping, where: str) -> dict:
+    """All settings of one run, checked, with its length in steps."""
+    values = complete(chosen, schema, root, where)
+    if values["dataset"] == "gauss":
+        options = root["$defs"]["gauss"]
+        given = complete(values["dataset_options"], options, root, f"{where}.dataset_options")
+        values["dataset_options"] = {
+            k: v for k, v in given.items() if v != options["properties"][k]["default"]
+        }
+    epochs = values.pop("epochs")
+    if epochs is not None:
+        if chosen.get("steps") is not None:
+            raise InputError(
+                f"{where}: steps {chosen['steps']} and epochs {epochs}; allowed: one of them"
+            )
+        values["steps"] = steps_of(epochs, values, where)
+    check_training(values, schema, where)
+    return values
 
+
+def _check(run: Run, where: str) -> None:
     if not run.windows:
         shortest = min((f["length"] - 1) * f["stride"] + 1 for f in run.recording["windows"])
         raise InputError(
@@ -109,14 +157,37 @@ def _check(run: Run, where: str) -> None:
 def run_id(training: Mapping, schema: Mapping) -> str:
     """Name of a run: it depends on the run's own settings and on nothing else in the study."""
     parts = [f"{short}{_said(training[key])}" for key, short in _NAMED_FIRST.items()]
-    for key in sorted(set(training) - set(_NAMED_FIRST) - {"seed"}):
+    others = _differing(training, schema, set(training) - set(_NAMED_FIRST) - {"seed"})
+    return _shortened("-".join([*parts, *others]), f"-seed{training['seed']}")
+
+
+def dataset_id(training: Mapping, schema: Mapping) -> str:
+    """Name of a prepared dataset: what it is and what is done to it."""
+    name = _said(training["dataset"]).strip(".")
+    return _shortened("-".join([name, *_differing(training, schema, set(_OF_DATASET))]), "")
+
+
+def _differing(training: Mapping, schema: Mapping, keys: set[str]) -> list[str]:
+    """Key and value of the settings that are not the default, in order."""
+    parts = []
+    for key in sorted(keys):
         if training[key] != schema["properties"][key].get("default"):
             value = _said(training[key])
-            parts.append(f"{key}{value}" if value[0].isdigit() else f"{key}_{value}")
-    return "-".join([*parts, f"seed{training['seed']}"])
+            parts.append(f"{key}{value}" if value[:1].isdigit() else f"{key}_{value}")
+    return parts
+
+
+def _shortened(name: str, end: str) -> str:
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name + end
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "+".join(f"{_said(key)}{_said(inner)}" for key, inner in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return "_".join(map(_said, value))
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
