@@ -94,6 +94,9 @@ def draw_variance(axis: Axes, run: RunGradients) -> None:
 
 def draw_layers(axis: Axes, run: RunGradients) -> None:
     rows = run.select("standardised entries", layer=True)
+    if not any(np.isfinite(r["alpha"]) for r in rows):
+        plotting.message(axis, "too few steps")
+        return
     x = np.arange(1, len(rows) + 1)
     errorbar(axis, x, rows, "alpha", fmt="^", color="tab:purple", label="standardised")
     low, high = (np.array([r[f"null_alpha_{end}"] for r in rows]) for end in ("low", "high"))
@@ -104,7 +107,7 @@ def draw_layers(axis: Axes, run: RunGradients) -> None:
 
 
 def draw_checkpoints(axis: Axes, run: RunGradients) -> None:
-    """Noise at fixed weights: each coordinate standardised, and whole vectors."""
+    """Noise at fixed weights: each coordinate standardised, and whole vectors; bands are nulls."""
     for quantity, method, marker, colour, label in (
         ("standardised noise at fixed weights", "likelihood", "^", "tab:purple", "coordinates"),
         ("noise vectors at fixed weights", "log-moment mean", "D", "tab:brown", "vectors"),
@@ -116,7 +119,7 @@ def draw_checkpoints(axis: Axes, run: RunGradients) -> None:
         axis.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
     axis.axhline(2, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
     axis.set(xscale="log", xlabel="step + 1", ylabel=r"$\alpha$ of noise at fixed weights")
-    axis.legend(title="bands: Gaussian noise", title_fontsize=6.5, loc="lower left")
+    plotting.legend_above(axis)
 
 
 def draw_gaussianity(axis: Axes, run: RunGradients) -> None:

@@ -24,7 +24,7 @@ from sgdwalk.tail_records import (
 from sgdwalk.tails import fit_stable
 
 _FEWEST_FOR_SCALE = 10  # values behind a scale: fewer would make the null itself heavy-tailed
-_BINS = 121
+_FEWEST_BINS, _MOST_BINS = 11, 121
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,11 @@ def histogram(entries: np.ndarray, null: Mixture) -> Histogram | None:
         return None
     unit = float(np.median(np.abs(entries)))
     reach = np.arcsinh(np.abs(entries).max() / unit) * 1.001
-    edges = unit * np.sinh(np.linspace(-reach, reach, _BINS + 1))
+    bins = int(np.clip(2 * entries.size**0.5, _FEWEST_BINS, _MOST_BINS)) | 1
+    edges = unit * np.sinh(np.linspace(-reach, reach, bins + 1))
     counts, _ = np.histogram(entries, edges)
     middle = (edges[1:] + edges[:-1]) / 2
-    density = np.full(_BINS, nan)
+    density = np.full(bins, nan)
     if null.defined:
         density = scale_mixture_density(middle, null.scales.ravel(), null.weights)
     return Histogram(edges, counts / (entries.size * np.diff(edges)), density)
