@@ -43,7 +43,11 @@ def code(script):
 
 
 def job(kind, resource):
-    return STUDY.config["resources"][kind][resource]
+    """What a job asks for; one that is tried again, after its time limit perhaps, gets more time."""
+    asked = STUDY.config["resources"][kind][resource]
+    if resource == "runtime":
+        return lambda wildcards, attempt: attempt * asked
+    return asked
 
 
 def figure(name):

@@ -1,0 +1,189 @@
+"""What the server says about jobs, and what this profile remembers of them.
+
+Everything it remembers lies in .snakemake/pbs: one file per submitted job, the exit records that
+jobs write themselves, and the server's last answer, shared by all status checks of a round.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+STATE = Path(".snakemake/pbs")
+# A server that hangs must not hold up Snakemake.
+QUERY_SECONDS = 20
+# qstat's exit codes for jobs it does not know (any more): the server did answer.
+_ANSWERED = (0, 35, 153)
+_WAITING = {"Q", "H", "W", "T", "S", "U", "M"}
+_ALIVE = _WAITING | {"R", "E", "B"}
+
+
+def number(job_id: str) -> str:
+    """The part of a job id that every command prints alike, such as 12 of 12.server.domain."""
+    return job_id.split(".")[0]
+
+
+def kind() -> str:
+    """``openpbs`` if qstat says so (PBS Pro, OpenPBS), else ``torque``."""
+    try:
+        result = subprocess.run(
+            ["qstat", "--version"], capture_output=True, text=True, timeout=QUERY_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "torque"
+    return "openpbs" if "pbs_version" in result.stdout + result.stderr else "torque"
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+def job_file(job_id: str) -> Path:
+    """Where a job is remembered."""
+    return STATE / "jobs" / f"{number(job_id)}.json"
+
+
+def remember(job: dict) -> None:
+    """Write down what is known of a job."""
+    write(job_file(job["id"]), job)
+
+
+def remembered(job_id: str) -> dict:
+    """What is known of a job; of one that is not known, its id."""
+    return read(job_file(job_id)) or {"id": job_id}
+
+
+def unfinished() -> list[dict]:
+    """Jobs without an outcome."""
+    jobs = (read(path) for path in sorted((STATE / "jobs").glob("*.json")))
+    return [job for job in jobs if job and "outcome" not in job]
+
+
+def record(job: dict) -> int | None:
+    """Exit status that the job itself wrote down at its end, or None."""
+    folder = STATE / "exit"
+    if "name" not in job:
+        return None
+    try:
+        os.listdir(folder)  # makes network file systems look anew
+        return int((folder / job["name"]).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def read(path: Path) -> dict | None:
+    """A JSON file, or None if there is none that is whole."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def write(path: Path, content: dict) -> None:
+    """Replace a JSON file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content))
+    temporary.replace(path)
+
+
+# --- the server ------------------------------------------------------------------------------
+
+
+def state(job: dict, poll_seconds: float) -> tuple[dict | None, float | None]:
+    """What the server says about a job, from its answer to one question about all jobs.
+
+    Returns:
+        Its attributes (empty if the server does not know it), or None if the server does not
+        answer; and since when it has not answered.
+    """
+    with _locked():
+        answer = read(STATE / "answer.json") or {"time": 0, "asked": []}
+        if time.time() - answer["time"] >= poll_seconds:
+            answer = _ask(unfinished() or [job], job.get("server") or kind(), answer)
+            write(STATE / "answer.json", answer)
+    if answer["jobs"] is None:
+        return None, answer["silent_since"]
+    if number(job["id"]) not in answer["asked"]:
+        return {"job_state": "Q"}, None  # submitted since
+    return answer["jobs"].get(number(job["id"]), {}), None
+
+
+def alive(attributes: dict) -> bool:
+    """Whether the server still has the job to run, or runs it."""
+    return attributes.get("job_state", "") in _ALIVE
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    STATE.mkdir(parents=True, exist_ok=True)
+    with open(STATE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _ask(jobs: list[dict], server: str, before: dict) -> dict:
+    ids = [job["id"] for job in jobs]
+    found = _openpbs(ids) if server == "openpbs" else _torque(ids)
+    now = time.time()
+    answer = {"time": now, "asked": [number(i) for i in ids], "jobs": found}
+    if found is None:
+        answer["silent_since"] = before.get("silent_since") or now
+    return answer
+
+
+def _openpbs(ids: list[str]) -> dict | None:
+    """With history first; a server that keeps none answers that with an empty list."""
+    found = _json(_qstat("-x", "-f", "-F", "json", *ids))
+    return _json(_qstat("-f", "-F", "json", *ids)) if found == {} else found
+
+
+def _json(output: str | None) -> dict | None:
+    if output is None:
+        return None
+    try:
+        jobs = json.loads(output, strict=False).get("Jobs", {})
+    except ValueError:
+        return {} if not output.strip() else None
+    return {number(job_id): _chosen(attributes) for job_id, attributes in jobs.items()}
+
+
+def _torque(ids: list[str]) -> dict | None:
+    """Blocks of ``Job Id: 12.server`` and indented ``name = value``."""
+    output = _qstat("-f", *ids)
+    if output is None:
+        return None
+    jobs: dict[str, dict] = {}
+    attributes: dict = {}
+    for line in output.splitlines():
+        if line.startswith("Job Id:"):
+            attributes = jobs[number(line.split(":", 1)[1].strip())] = {}
+        elif " = " in line and not line.startswith("\t"):
+            name, value = line.strip().split(" = ", 1)
+            attributes[name] = value
+    return {job: _chosen(found) for job, found in jobs.items()}
+
+
+def _chosen(attributes: dict) -> dict:
+    found = {name.lower(): value for name, value in attributes.items()}
+    chosen = {name: found[name] for name in ("job_state", "comment") if name in found}
+    for name in ("substate", "exit_status"):
+        if name in found:
+            chosen[name] = int(found[name])
+    return chosen
+
+
+def _qstat(*arguments: str) -> str | None:
+    """Standard output, or None if the server did not answer."""
+    try:
+        result = subprocess.run(
+            ["qstat", *arguments], capture_output=True, text=True, timeout=QUERY_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout if result.returncode in _ANSWERED else None
