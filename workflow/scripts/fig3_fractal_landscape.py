@@ -45,4 +45,5 @@ with job(snakemake) as log:
         for axis in axes.values():
             plotting.message(axis, "no whole window was recorded")
     figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
+    window_panels.tidy_log_ticks(axes.values())
     plotting.save(figure, snakemake.output)

@@ -57,4 +57,5 @@ with job(snakemake) as log:
     else:
         plotting.message(axes["local"], "no whole window was recorded")
     figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
+    window_panels.tidy_log_ticks(axes.values())
     plotting.save(figure, snakemake.output)

@@ -95,4 +95,5 @@ with job(snakemake) as log:
             plotting.message(axes[name], "no whole window was recorded")
     draw_moving_variance(axes["moving_variance"], run)
     figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
+    window_panels.tidy_log_ticks(axes.values())
     plotting.save(figure, snakemake.output)

@@ -62,4 +62,5 @@ with job(snakemake) as log:
     if short:
         title += f"; seeds of {snakemake.params.ensemble[0]}"
     figure.suptitle(title, fontsize=9)
+    window_panels.tidy_log_ticks(axes.values())
     plotting.save(figure, snakemake.output)

@@ -8,13 +8,9 @@ from sgdwalk.trajectory import Trajectory
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)
     trajectory = Trajectory(snakemake.input.trajectory)
-    result = analyse_run(
-        trajectory,
-        noise_file.read(snakemake.input.noise),
-        origin(run=trajectory.origin, settings=settings),
-        **settings,
-    )
-    geometry_file.write(snakemake.output[0], result)
+    result = analyse_run(trajectory, noise_file.read(snakemake.input.noise), **settings)
+    made = origin(run=trajectory.origin, settings=settings)
+    geometry_file.write(snakemake.output[0], result, made)
     log(f"{snakemake.wildcards.run}: {len(result.windows)} windows")
     for window in result.windows:
         for name, reason in window.missing.items():

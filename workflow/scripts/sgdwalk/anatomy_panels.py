@@ -13,7 +13,7 @@ from sgdwalk.ageing import Ageing
 from sgdwalk.seed_ensemble import WindowEnsemble
 from sgdwalk.velocity_correlation import LagCurve
 from sgdwalk.window_geometry import WindowGeometry
-from sgdwalk.window_panels import Series, plain_log_ticks
+from sgdwalk.window_panels import Series
 
 NULL = plotting.NULL_COLOUR
 EXPONENTS = {"hurst": ("H", "o"), "joseph": ("J", "s"), "noah": ("L", "^"), "moses": ("M", "v")}
@@ -150,6 +150,8 @@ def draw_ergodicity(axis: Axes, windows: Sequence[WindowEnsemble]) -> None:
         axis.plot(e.lag, e.brownian, color=colour, lw=0.8, ls=":")
     axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: Brownian")
     seeds = max(window.seeds for window in found)
+    drawn = np.concatenate([[w.ergodicity.breaking, w.ergodicity.brownian] for w in found], axis=1)
+    axis.set_ylim(drawn[drawn > 0].min() / 10, drawn.max() * 10)  # few seeds: endless bands
     axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"EB($\tau$)")
     axis.set_title(f"{seeds} seeds", fontsize=7)
     axis.legend(loc="best")
@@ -229,6 +231,5 @@ def draw_trees(axis: Axes, window: WindowGeometry) -> None:
         xlabel="positions sampled",
         ylabel="length of spanning tree (parameter)",
     )
-    plain_log_ticks(axis)
     axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
     axis.legend(loc="best", title="dimension", title_fontsize=6.5)

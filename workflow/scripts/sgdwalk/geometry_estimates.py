@@ -73,7 +73,7 @@ def undefined(window: WindowGeometry) -> dict[str, str]:
             curve = getattr(getattr(window, name), source)
             if curve is not None and not np.isfinite(curve.fit.exponent):
                 reasons[f"roughness_{name}_{source}"] = (
-                    f"{curve.fit.points} bins stand out from the noise floor; a fit needs three"
+                    f"bins that stand out from the noise: {curve.fit.points}; a fit needs three"
                 )
     for name, value in estimates(window).items():
         if not np.isfinite(value.value):

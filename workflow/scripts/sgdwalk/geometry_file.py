@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +105,7 @@ class RunGeometry:
             of steps i to i + moving_window - 1, empty for a shorter run.
         moving_window: steps of that.
         diverged_at: step whose loss was not finite, or None.
-        origin: where the run and this analysis come from.
+        origin: where the run and this analysis come from; of a result that was read.
     """
 
     windows: tuple[WindowGeometry, ...]
@@ -113,12 +113,12 @@ class RunGeometry:
     moving_variance: np.ndarray
     moving_window: int
     diverged_at: int | None
-    origin: dict
+    origin: dict = field(default_factory=dict)
 
 
-def write(path: str | Path, result: RunGeometry) -> None:
-    """Write the geometry of one run as a file."""
-    with files.create(path, "geometry", result.origin) as file:
+def write(path: str | Path, result: RunGeometry, origin: dict) -> None:
+    """Write the geometry of one run as a file, with a record of where it comes from."""
+    with files.create(path, "geometry", origin) as file:
         file.attrs["diverged_at"] = -1 if result.diverged_at is None else result.diverged_at
         group = file.create_group("windows")
         for number, window in enumerate(result.windows):

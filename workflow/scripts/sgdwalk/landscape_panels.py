@@ -11,7 +11,7 @@ from sgdwalk import plotting
 from sgdwalk.power_fit import Estimate
 from sgdwalk.roughness import Roughness
 from sgdwalk.window_geometry import WindowGeometry
-from sgdwalk.window_panels import Series, plain_log_ticks, short_legend
+from sgdwalk.window_panels import Series, short_legend
 
 LENGTH = "(parameter)"
 DISTANCE = f"distance $r$ {LENGTH}"
@@ -168,7 +168,6 @@ def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
         xlabel=f"end-to-end distance {LENGTH}",
         ylabel=f"transverse excursion {LENGTH}",
     )
-    plain_log_ticks(axis)
     axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
     if window.excursions:
         axis.legend(loc="lower right", handletextpad=0.1, fontsize=5.5)

@@ -18,7 +18,6 @@ from sgdwalk.window_geometry import Noise, analyse_window
 def analyse_run(
     trajectory: Trajectory,
     noise: RunNoise,
-    origin: dict,
     fragments: Sequence[int] = (50, 100),
     components: int = 10,
     ageing_lags: Sequence[int] = (1, 10, 100),
@@ -30,7 +29,6 @@ def analyse_run(
     Args:
         trajectory: its record.
         noise: loss noise at its checkpoints.
-        origin: where the result comes from.
         fragments: increments of the fragments whose transverse excursion is measured.
         components: principal components that are kept.
         ageing_lags: lags of the ageing, in steps; used in the families where they are whole numbers
@@ -50,7 +48,6 @@ def analyse_run(
         moving_variance(loss, moving_window) if enough else np.zeros(0),
         moving_window,
         trajectory.diverged_at,
-        origin,
     )
 
 

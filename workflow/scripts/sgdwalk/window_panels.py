@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,7 @@ def draw_along_training(
                 at, value, errors, fmt=one.marker, color=one.colour, ms=3, lw=0.8, label=one.label
             )
         else:
-            label_only = f"{one.label}: no value"
+            label_only = f"{one.label}: none"
             axis.plot([], [], ls="", marker=one.marker, color=one.colour, ms=3, label=label_only)
     axis.set(xlabel="window start $t_w$ (steps)", ylabel=label)
     axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
@@ -85,9 +85,14 @@ def short_legend(axis: Axes) -> None:
     )
 
 
-def plain_log_ticks(axis: Axes) -> None:
-    """Ticks at 1, 2 and 5 in plain numbers, for logarithmic axes of a decade or less."""
-    for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-        side.set_major_formatter("{x:g}")
-        side.set_minor_formatter(NullFormatter())
+def tidy_log_ticks(axes: Iterable[Axes]) -> None:
+    """Label whole decades on logarithmic axes that span several, else plain numbers."""
+    for axis in axes:
+        for side, limits in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, axis.get_ylim())):
+            if side.get_scale() != "log":
+                continue
+            if limits[1] < 20 * limits[0]:
+                ticks = (1, 2, 5) if limits[1] > 4 * limits[0] else range(1, 10)
+                side.set_major_locator(LogLocator(subs=ticks, numticks=20))
+                side.set_major_formatter("{x:g}")
+            side.set_minor_formatter(NullFormatter())
