@@ -13,6 +13,10 @@ from torch import Tensor
 from sgdwalk.errors import InputError
 
 
+class NotFiniteError(InputError):
+    """A product with the matrix has entries that are not finite, so it has no eigenvalues."""
+
+
 class SymmetricProduct(Protocol):
     """What the solvers need: `product @ v` for (n,) tensors, n, and where and what they are."""
 
@@ -84,7 +88,9 @@ class Subspace:
         vector = _unit(self.orthogonalised(_unit(remainder)))
         image = self.product @ vector
         if not bool(torch.isfinite(image).all()):
-            raise InputError("Lanczos: a product with the matrix has entries that are not finite")
+            raise NotFiniteError(
+                "Lanczos: a product with the matrix has entries that are not finite"
+            )
         self.basis[self.size] = vector
         self.size += 1
         column = (self.basis[: self.size] @ image).double().cpu().numpy()
