@@ -1,7 +1,5 @@
 """Tail indices of recorded gradients: known laws through the whole analysis, and its nulls."""
 
-import csv
-
 import numpy as np
 import pytest
 import torch
@@ -355,24 +353,3 @@ def test_a_foreign_file_is_refused(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="expected a gradients file"):
         gradients_file.read(path)
-
-
-def test_the_smoke_study_has_tails_of_all_runs(smoke):
-    with open(smoke.results / "tables" / "tails.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["run"] for row in rows} == {run.name for run in smoke.runs()}
-    pooled = [r for r in rows if r["quantity"] == "entries" and r["window_start"]]
-    # 60-step windows of 240 steps
-    assert [int(r["window_start"]) for r in pooled] == 2 * [0, 60, 120, 180]
-    for row in pooled:
-        assert 0.4 <= float(row["alpha"]) <= 2
-        assert float(row["null_alpha_low"]) <= float(row["null_alpha"])
-    fixed = [r for r in rows if r["quantity"] == "standardised noise at fixed weights"]
-    assert [int(r["step"]) for r in fixed] == 2 * [0, 15, 240]
-    for row in fixed:
-        assert 0 <= float(row["rejected_share"]) <= 1
-    assert (smoke.results / "figures" / "fig5_gradients.png").exists()
-    for run in smoke.runs():
-        noise = noise_file.read(run / "noise.h5")
-        assert noise.step.tolist() == [0, 15, 240]
-        assert (noise.loss_variance > 0).all()
