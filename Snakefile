@@ -3,6 +3,7 @@
 dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
 train -> noise -> gradients -> tails, fig5_gradients
 train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
+checkpoints -> hessian -> hessian_run -> figS2_hessian
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
@@ -22,6 +23,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/trajectory.smk"
 include: "workflow/rules/gradients.smk"
 include: "workflow/rules/geometry.smk"
+include: "workflow/rules/curvature.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"
 

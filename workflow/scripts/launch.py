@@ -17,7 +17,9 @@ from planning.identity import accepted_code
 from sgdwalk.errors import InputError
 
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
-_MAKERS = {"trajectory.h5": "train", "checkpoints": "train"}  # other files are named by their rule
+# Other files are named by their rule, or are in a folder that is.
+_MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}
+_FOLDERS = {"data": "dataset", "hessian": "hessian"}
 _LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 
@@ -67,7 +69,7 @@ def _maker(message: str, inputs) -> str:
     """Which rule remakes a bad input file that a message is about."""
     for path in map(Path, inputs):
         if str(path) in message:
-            rule = _MAKERS.get(path.name, "dataset" if path.parent.name == "data" else path.stem)
+            rule = _MAKERS.get(path.name) or _FOLDERS.get(path.parent.name, path.stem)
             return f"; it is made by rule {rule}: remake it with snakemake --forcerun {rule}"
     return ""
 

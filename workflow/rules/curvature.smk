@@ -1,0 +1,102 @@
+from planning.hessians import read_hessians
+
+HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], STUDY.runs)
+HESSIAN = RUN / "hessian" / "{step}.h5"
+VECTORS = RUN / "hessian" / "{step}.eigenvectors.h5"
+
+
+wildcard_constraints:
+    step=r"\d+",
+
+
+def kept_if_asked(path):
+    """Overlaps of neighbouring checkpoints need eigenvectors; after that few people do."""
+    return path if STUDY.config["hessian"]["eigenvectors"] else temp(path)
+
+
+def hessian_results():
+    """What the Hessian adds to a study: nothing without runs."""
+    files = expand(RUN / "hessian.h5", run=HESSIANS.runs)
+    return files + (figure("figS2_hessian") if files else [])
+
+
+rule hessian:
+    input:
+        dataset=dataset_of,
+        checkpoints=RUN / "checkpoints",
+    output:
+        hessian=HESSIAN,
+        vectors=kept_if_asked(VECTORS),
+    log:
+        LOGS / "hessian" / "{run}" / "{step}.log",
+    benchmark:
+        LOGS / "hessian" / "{run}" / "{step}.benchmark.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: job("hessian", "threads")
+    resources:
+        mem_mb=job("hessian", "mem_mb"),
+        runtime=job("hessian", "runtime"),
+        gpu=job("hessian", "gpu"),
+        device=STUDY.config["resources"]["device"],
+    params:
+        training=lambda w: STUDY.runs[w.run].training,
+        settings=HESSIANS.settings,
+        density=lambda w: int(w.step) in HESSIANS.density[w.run],
+        factories=factories,
+        code=lambda w: code("hessian", factories(w)),
+    script:
+        "../scripts/hessian.py"
+
+
+rule hessian_run:
+    input:
+        hessians=lambda w: expand(HESSIAN, step=HESSIANS.steps[w.run], run=w.run),
+        vectors=lambda w: expand(VECTORS, step=HESSIANS.steps[w.run], run=w.run),
+    output:
+        RUN / "hessian.h5",
+    log:
+        LOGS / "hessian_run" / "{run}.log",
+    benchmark:
+        LOGS / "hessian_run" / "{run}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: job("analysis", "threads")
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        training=lambda w: STUDY.runs[w.run].training,
+        settings=HESSIANS.settings,
+        code=code("hessian_run"),
+    script:
+        "../scripts/hessian_run.py"
+
+
+rule figS2_hessian:
+    input:
+        expand(RUN / "hessian.h5", run=HESSIANS.runs[:1]),
+    output:
+        report(
+            figure("figS2_hessian")[1],
+            category="Hessian",
+            labels={"figure": "S2, Hessian along the run"},
+            caption="../report/figS2_hessian.rst",
+        ),
+        pdf=figure("figS2_hessian")[0],
+    log:
+        LOGS / "figS2_hessian.log",
+    benchmark:
+        LOGS / "figS2_hessian.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("figS2_hessian"),
+    script:
+        "../scripts/figS2_hessian.py"
