@@ -1,5 +1,7 @@
 """Fingerprints: what the code does, not how it is written or by which Python it is read."""
 
+import re
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from planning.fingerprint import SCRIPTS, closure, code_fingerprint
+from planning.own_code import own_files
 from sgdwalk.errors import InputError
 
 SCRIPT = '''"""Run it."""
@@ -113,11 +116,21 @@ def test_every_script_starts_through_the_launcher():
     assert [p.name for p in scripts if "with job(snakemake)" not in p.read_text()] == []
 
 
+def rules_with_torch():
+    """Rules whose environment is the one of trainings."""
+    text = "\n".join(path.read_text() for path in (SCRIPTS.parent / "rules").glob("*.smk"))
+    rules = re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, re.M)
+    return {name for name, body in rules if "envs/train.yaml" in body}
+
+
 def test_analysis_and_figures_need_no_torch():
+    with_torch = rules_with_torch()
+    assert {"train", "noise"} <= with_torch
     for script in SCRIPTS.glob("*.py"):
-        if script.stem in ("train", "dataset", "launch"):
+        if script.stem in with_torch | {"launch"}:
             continue
-        loaded = [p for p in closure(script) if "import torch" in p.read_text()]
+        modules = [p for p in closure(script) if p.suffix == ".py"]
+        loaded = [p for p in modules if "import torch" in p.read_text()]
         assert loaded == [], f"{script.name} imports torch through {loaded}"
 
 
