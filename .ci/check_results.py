@@ -10,7 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from sgdwalk import checkpoints, diffusion_file, gradients_file, noise_file
+from sgdwalk import checkpoints, diffusion_file, geometry_file, gradients_file, noise_file
 from sgdwalk.trajectory import Trajectory
 
 
@@ -27,6 +27,11 @@ def check_run(folder: Path) -> None:
         assert checkpoints.load(path)["status"] == "reached", f"{path}: not reached"
     for window in diffusion_file.read(folder / "diffusion.h5").windows:
         assert np.isfinite(window.curves["msd"]).all(), f"{folder}: an MSD is not finite"
+    geometry = geometry_file.read(folder / "geometry.h5")
+    assert len(geometry.windows) == len(trajectory.windows), f"{folder}: geometry of other windows"
+    for window in geometry.windows:
+        assert window.path.dimension.low > 0.5, f"{folder}: path dimension {window.path.dimension}"
+        assert np.isfinite(window.exponents.joseph.value), f"{folder}: no Joseph exponent"
     noise = noise_file.read(folder / "noise.h5")
     assert (noise.loss_variance > 0).all(), f"{folder}: no noise at a checkpoint"
     entries = gradients_file.read(folder / "gradients.h5").select("entries")

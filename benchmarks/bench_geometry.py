@@ -15,8 +15,10 @@ from sgdwalk import (
     path_dimension,
     roughness,
     structure_functions,
+    trajectory,
     velocity_correlation,
     walk_modes,
+    window_geometry,
 )
 
 DIMENSION = 200
@@ -113,6 +115,12 @@ def measure() -> dict[str, float]:
             tracemalloc.stop()
             result["geometry_seconds"] = sum(seconds.values())
             result |= {f"geometry_{name}_seconds": value for name, value in seconds.items()}
+            begin = time.perf_counter()
+            window_geometry.analyse_window(
+                trajectory.Window(length, 1, 0, data[0], data[1], np.arange(length), data[1]),
+                window_geometry.Noise(np.ones(length), 0.25),
+            )
+            result["geometry_window_with_nulls_seconds"] = time.perf_counter() - begin
     first, last = LENGTHS[0], LENGTHS[-1]
     scaling = (last / first) ** 2 * np.log(last) / np.log(first)
     result["geometry_growth_over_T2_log_T"] = totals[-1] / totals[0] / scaling
