@@ -1,7 +1,6 @@
 """Fingerprints: what the code does, not how it is written or by which Python it is read."""
 
 import re
-import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +131,24 @@ def test_analysis_and_figures_need_no_torch():
         modules = [p for p in closure(script) if p.suffix == ".py"]
         loaded = [p for p in modules if "import torch" in p.read_text()]
         assert loaded == [], f"{script.name} imports torch through {loaded}"
+
+
+def test_the_users_code_counts_with_what_it_imports(tree, tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    (own / "mine").mkdir(parents=True)
+    (own / "mine" / "__init__.py").write_text("")
+    (own / "mine" / "net.py").write_text("from . import parts\ndef make():\n    return parts.a\n")
+    (own / "mine" / "parts.py").write_text("a = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(own))
+    files = own_files(["mine.net:make", "resnet14"])
+    assert [path.name for path in files] == ["net.py"]
+    names = {path.name for path in closure(tree / "script.py", files)}
+    assert {"net.py", "parts.py", "a.py"} < names
+    before = code_fingerprint(tree / "script.py", files)
+    (own / "mine" / "parts.py").write_text("a = 2\n")
+    assert code_fingerprint(tree / "script.py", files) != before
+    with pytest.raises(InputError, match=r"no module 'theirs\.net'"):
+        own_files(["theirs.net:make"])
 
 
 def others():

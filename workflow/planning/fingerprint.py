@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from planning.own_code import own_folders
 from sgdwalk.errors import InputError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -28,28 +29,41 @@ def code_fingerprint(script: Path, extra: tuple[Path, ...] = ()) -> str:
 
     Args:
         script: a Python file; modules are looked up beside it.
-        extra: further files whose code counts, such as a user's own model factory.
+        extra: further files whose code counts, such as a user's own model factory; modules that
+            they import are looked up in the working directory and on PYTHONPATH as well.
 
     Raises:
         InputError: if a file is missing or is not valid Python.
     """
     digest = hashlib.sha256()
-    for path in sorted(closure(script, extra), key=lambda p: p.as_posix()):
-        name = path.relative_to(script.parent) if path.is_relative_to(script.parent) else path.name
-        digest.update(f"{Path(name).as_posix()}\0{file_fingerprint(path)}\n".encode())
+    roots = _roots(script, extra)
+    named = {path: path.relative_to(_root_of(path, roots)) for path in closure(script, extra)}
+    for path, name in sorted(named.items(), key=lambda item: item[1].as_posix()):
+        digest.update(f"{name.as_posix()}\0{file_fingerprint(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def closure(script: Path, extra: tuple[Path, ...] = ()) -> set[Path]:
     """The script, the extra files, and every local module they import."""
     found: set[Path] = set()
+    roots = _roots(script, extra)
     waiting = [script, *extra]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting.extend(_local_imports(path, script.parent))
+            waiting.extend(_local_imports(path, roots))
     return found
+
+
+def _roots(script: Path, extra: tuple[Path, ...]) -> list[Path]:
+    """Where modules are looked up: beside the script, and for the user's code where that is."""
+    return [script.parent, *(own_folders() if extra else [])]
+
+
+def _root_of(path: Path, roots: list[Path]) -> Path:
+    """The folder that a module's name is relative to."""
+    return next((root for root in roots if path.is_relative_to(root)), path.parent)
 
 
 def file_fingerprint(path: Path) -> str:
@@ -129,15 +143,18 @@ def _joined(values: list[ast.expr]) -> list[ast.expr]:
     return merged
 
 
-def _local_imports(path: Path, root: Path) -> list[Path]:
-    """Files of the modules and packages under root, or beside the file, that a file imports."""
+def _local_imports(path: Path, roots: list[Path]) -> list[Path]:
+    """Files of the modules and packages under the roots that a file imports, and of its data."""
     if path.suffix != ".py":
         return []
     files = []
+    # the user's code may import ours, and never the other way round
+    searched = roots[:1] if path.is_relative_to(roots[0]) else roots
     for node in ast.walk(_parse(path)):
-        for name in _imported(node, path, root):
+        for name in _imported(node, path, _root_of(path, roots)):
             if name != _LAUNCHER:
-                files.extend(_module_files(name, root))
+                found = (_module_files(name, root) for root in searched)
+                files.extend(next((some for some in found if some), []))
     files.extend(path.parent / name for name in _declared_data(path))
     return files
 

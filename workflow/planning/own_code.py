@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def own_file(factory: str) -> Path | None:
     return None
 
 
-def own_files(names: list[str]) -> tuple[Path, ...]:
+def own_files(names: Iterable[str]) -> tuple[Path, ...]:
     """Files of those among names of models and datasets that are factories of the user's."""
     files = (own_file(name) for name in names if is_factory(name))
     return tuple(sorted({path for path in files if path is not None}))

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from planning.own_code import own_files
 from planning.schema import complete, suggestion
 from planning.training_checks import check_training, steps_of
 from sgdwalk.errors import InputError
+from sgdwalk.user_code import is_factory
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
@@ -41,10 +41,11 @@ class Run:
     dataset: str
 
     @property
-    def own_code(self) -> list[str]:
-        """Files of the user's own model and dataset."""
-        found = own_files([self.training["model"], self.training["dataset"]])
-        return [path.as_posix() for path in found]
+    def factories(self) -> list[str]:
+        """The user's own model and dataset, by name."""
+        return [
+            self.training[key] for key in ("model", "dataset") if is_factory(self.training[key])
+        ]
 
     @property
     def windows(self) -> list[dict]:

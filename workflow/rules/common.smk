@@ -1,4 +1,5 @@
 import sys
+from functools import cache
 
 # The planning code and the library sit beside the rules, with nothing to install.
 sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / p) for p in ("", "scripts")]
@@ -7,9 +8,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from planning.fingerprint import SCRIPTS, code_fingerprint
 from planning.identity import accepted_code, announcement, to_retrain, training_identity
+from planning.own_code import own_files
 from planning.study import read_study
 from planning.summary import summary
+from sgdwalk.dataset_names import FETCHED, is_file
 from sgdwalk.errors import InputError
+from sgdwalk.user_code import is_factory
 
 
 def said_in_one_line(function, *arguments):
@@ -33,13 +37,29 @@ LOGS = RESULTS / "logs"
 
 wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
-    dataset=r"[A-Za-z0-9._-]+",
+    dataset="|".join(map(re.escape, STUDY.datasets)),
     format="pdf|png",
 
 
-def code(script):
-    """Fingerprint of a script's code: a job runs again when what it executes has changed."""
-    return said_in_one_line(code_fingerprint, SCRIPTS / f"{script}.py")
+def code(script, factories=()):
+    """Fingerprint of a script's code: a job runs again when what it executes has changed.
+
+    A rule that calls factories of the user's passes their names, and as its param `factories` too.
+    """
+    return said_in_one_line(fingerprint, script, tuple(factories))
+
+
+@cache
+def fingerprint(script, factories):
+    return code_fingerprint(SCRIPTS / f"{script}.py", own_files(factories))
+
+
+def factories(wildcards):
+    return STUDY.runs[wildcards.run].factories
+
+
+def dataset_of(wildcards):
+    return DATA / f"{STUDY.runs[wildcards.run].dataset}.h5"
 
 
 def job(kind, resource):

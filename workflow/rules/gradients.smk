@@ -1,6 +1,6 @@
 rule noise:
     input:
-        dataset=lambda w: DATA / f"{STUDY.runs[w.run].training['dataset']}.h5",
+        dataset=dataset_of,
         checkpoints=RUN / "checkpoints",
     output:
         RUN / "noise.h5",
@@ -21,7 +21,8 @@ rule noise:
         draws=STUDY.config["noise"]["batches"],
         coordinates=STUDY.config["noise"]["coordinates"],
         seed=STUDY.config["noise"]["seed"],
-        code=code("noise"),
+        factories=factories,
+        code=lambda w: code("noise", factories(w)),
     script:
         "../scripts/noise.py"
 

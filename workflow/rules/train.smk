@@ -1,6 +1,8 @@
 def training_code(run):
     """Fingerprint of the training code, or the older one it was declared to equal."""
-    return accepted_code(RESULTS / "runs" / run, code("train"))
+    return accepted_code(
+        RESULTS / "runs" / run, code("train", STUDY.runs[run].factories)
+    )
 
 
 def identity(run):
@@ -20,7 +22,7 @@ localrules:
 
 rule train:
     input:
-        dataset=lambda w: DATA / f"{STUDY.runs[w.run].training['dataset']}.h5",
+        dataset=dataset_of,
     output:
         trajectory=RUN / "trajectory.h5",
         checkpoints=directory(RUN / "checkpoints"),
@@ -42,6 +44,7 @@ rule train:
     params:
         training=lambda w: STUDY.runs[w.run].training,
         recording=lambda w: STUDY.runs[w.run].recording,
+        factories=factories,
         code=lambda w: training_code(w.run),
         identity=lambda w: identity(w.run),
     script:
@@ -59,7 +62,10 @@ rule accept_training:
         runtime=10,
         gpu=0,
     params:
-        runs=[str(RESULTS / "runs" / run) for run in RUNS],
+        runs={
+            str(RESULTS / "runs" / run): code("train", STUDY.runs[run].factories)
+            for run in RUNS
+        },
         code=code("train"),
     script:
         "../scripts/accept_training.py"

@@ -7,8 +7,8 @@ from planning.identity import accept_code
 from sgdwalk.trajectory import Trajectory
 
 with job(snakemake) as log:
-    code, accepted = snakemake.params.code, 0
-    for folder in map(Path, snakemake.params.runs):
+    accepted = 0
+    for folder, code in ((Path(run), code) for run, code in snakemake.params.runs.items()):
         if not (folder / "trajectory.h5").exists():
             continue
         made_by = Trajectory(folder / "trajectory.h5").origin["code"]

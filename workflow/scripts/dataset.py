@@ -1,9 +1,17 @@
 """Write one dataset as one file that every later job reads."""
 
-from launch import job
+from launch import job, origin
 from sgdwalk import datasets
 
 with job(snakemake) as log:
-    dataset = datasets.load(snakemake.wildcards.dataset, folder="results/data/raw")
-    datasets.save(dataset, snakemake.output[0])
+    made = snakemake.params.made
+    dataset = datasets.load(
+        made["dataset"],
+        snakemake.resources.data_folder,
+        raw=made["raw"],
+        label_corruption=made["label_corruption"],
+        seed=made["dataset_seed"],
+        **made["dataset_options"],
+    )
+    datasets.save(dataset, snakemake.output[0], origin(**made))
     log(f"{len(dataset.train_labels)} training and {len(dataset.test_labels)} test samples")

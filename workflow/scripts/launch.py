@@ -11,9 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.append(str(Path.cwd()))  # the user's own models and datasets
 
 from planning.fingerprint import code_fingerprint
 from planning.identity import accepted_code
+from planning.own_code import own_files
 from sgdwalk.errors import InputError
 
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
@@ -56,7 +58,8 @@ def job(snakemake) -> Iterator[Log]:
 def _check_code(snakemake) -> None:
     """A queued job must run the code that it was planned for."""
     rule, run = _SCRIPT_OF.get(snakemake.rule, snakemake.rule), snakemake.wildcards.get("run")
-    found = code_fingerprint(Path(snakemake.scriptdir) / f"{rule}.py")
+    own = own_files(snakemake.params.get("factories", []))
+    found = code_fingerprint(Path(snakemake.scriptdir) / f"{rule}.py", own)
     if rule == "train" and run:
         found = accepted_code(Path(snakemake.output[0]).parent, found)
     if found != snakemake.params.code:

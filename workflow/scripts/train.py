@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from launch import job, origin
+from sgdwalk import dataset_files
 from sgdwalk.recorded_training import Machine, RecordingSettings, train_recorded
 from sgdwalk.resuming import Stopped
 from sgdwalk.run_folder import RunFolder
@@ -12,6 +13,7 @@ OUTPUTS = ["trajectory.h5", "checkpoints"]
 
 with job(snakemake) as log:
     params, resources, run = snakemake.params, snakemake.resources, snakemake.wildcards.run
+    data = dataset_files.digest(snakemake.input.dataset)
     decides = {name: params[name] for name in ("training", "recording", "code")}
     folder = RunFolder(Path(snakemake.output.trajectory).parent, params.identity)
     machine = Machine(
@@ -23,6 +25,7 @@ with job(snakemake) as log:
         host_memory=resources.mem_mb * 500_000,
     )
     with folder.locked():
+        folder.set_aside_other_data(data)
         if folder.kept.exists():
             log(f"{run}: trained before with the same settings and code; those outputs are used")
         else:
@@ -33,7 +36,7 @@ with job(snakemake) as log:
                     TrainingSettings(**params.training),
                     RecordingSettings(**params.recording),
                     machine,
-                    origin(run=run, **decides),
+                    origin(run=run, data=data, **decides),
                     log,
                     run,
                 )

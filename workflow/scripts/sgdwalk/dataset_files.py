@@ -1,5 +1,6 @@
 """A dataset in memory, and the one HDF5 file that holds it for the jobs of a study."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,26 @@ def read(path: str | Path) -> Dataset:
         for key, array in arrays.items()
     }
     return Dataset(**tensors, num_classes=num_classes, mean=mean, sd=sd, name=name)
+
+
+def digest(path: str | Path) -> str:
+    """Hex hash of what a prepared dataset holds; where it came from does not count.
+
+    Raises:
+        InputError: as for `read`.
+    """
+    from sgdwalk import files
+
+    found = hashlib.sha256()
+    with files.opened(path, KIND) as file:
+        for name in ("num_classes", "mean", "sd"):
+            found.update(repr(np.asarray(file.attrs[name]).tolist()).encode())
+        for key in _MEANING:
+            array = file[key]
+            found.update(f"{key}{array.dtype}{array.shape}".encode())
+            for start in range(0, len(array), _BLOCK):
+                found.update(np.ascontiguousarray(array[start : start + _BLOCK]).tobytes())
+    return found.hexdigest()[:16]
 
 
 def normalise(inputs: np.ndarray, mean: tuple[float, ...], sd: tuple[float, ...]) -> Tensor:

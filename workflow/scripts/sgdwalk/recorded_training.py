@@ -121,6 +121,7 @@ def train_recorded(
                 "recorder": recorder.state(sync),
                 "threads": machine.threads,
                 "device": device.type,
+                "data": origin.get("data"),
             }
         )
         recorder.state_saved()

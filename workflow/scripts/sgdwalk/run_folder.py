@@ -21,6 +21,7 @@ from pathlib import Path
 
 from sgdwalk import checkpoints
 from sgdwalk.errors import InputError
+from sgdwalk.trajectory import Trajectory
 
 
 class RunFolder:
@@ -59,6 +60,21 @@ class RunFolder:
             lock.flush()
             yield
 
+    def set_aside_other_data(self, data: str) -> None:
+        """Put away what was trained, under this identity, on a dataset of other content.
+
+        Args:
+            data: digest of the dataset's content.
+        """
+        point = self.point()
+        if point is not None and point["data"] != data:
+            _put_away(self.work, point["data"])
+        finished = self.kept / "trajectory.h5"
+        if finished.exists():
+            before = Trajectory(finished).origin.get("data")
+            if before != data:
+                _put_away(self.kept, before)
+
     def others(self) -> list[Path]:
         """Unfinished and finished trainings of this run under other settings or code."""
         found = [p for name in (".resume", ".kept") for p in (self.folder / name).glob("*")]
@@ -91,6 +107,12 @@ class RunFolder:
                 _link(source, temporary)
             _remove(target)
             os.replace(temporary, target)
+
+
+def _put_away(path: Path, data: str) -> None:
+    target = path.with_name(f"{path.name}-data-{data}")
+    _remove(target)
+    os.replace(path, target)
 
 
 def _link(source, target) -> None:
