@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
-from torch.nn import functional
 
 from sgdwalk.directions import NORMALISATIONS, position, random_direction
 from sgdwalk.hessian_product import GIBIBYTE, HessianProduct
@@ -47,7 +46,7 @@ def random_lines(
     samples = len(run.train[1])
     product = HessianProduct(
         model,
-        functional.cross_entropy,
+        run.criterion,
         run.train,
         train_mode=s.batch_norm == "recomputed",
         batch_size=-(-samples // -(-samples // s.batch_size)),

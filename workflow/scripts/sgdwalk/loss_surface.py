@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,6 +34,7 @@ class LossSurface:
         model: any `nn.Module` classifier; it is copied and not changed.
         train: (inputs, labels) of N training samples.
         test: the same of test samples, or `None`.
+        criterion: mean loss of (outputs, labels) of a batch.
         batch_norm: `kept`: running statistics are the model's at every point. `recomputed`: at
             every point training samples are normalised by the statistics of their batch, and test
             samples by the mean of these over batches, as after an epoch at that point.
@@ -50,11 +51,13 @@ class LossSurface:
         train: Samples,
         test: Samples | None = None,
         *,
+        criterion: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
         batch_norm: str = "kept",
         batch_size: int = 256,
     ) -> None:
         if batch_norm not in BATCH_NORM:
             raise InputError(f"batch_norm: {batch_norm!r}; allowed: {', '.join(BATCH_NORM)}")
+        self._criterion = criterion
         self._model = copy.deepcopy(model).eval().requires_grad_(True)
         trainable = [p.requires_grad for p in model.parameters()]
         self._parameters = [
@@ -142,8 +145,8 @@ class LossSurface:
     def _add(self, sums: Tensor, index: int, inputs: Tensor, labels: Tensor, coordinate) -> None:
         self._layers.choose(index, coordinate)
         outputs = self._model(inputs)
-        # The logarithm in double precision: differences of losses are what the surface is about.
-        sums[0] += functional.cross_entropy(outputs.double(), labels, reduction="sum")
+        # Logarithms in double precision: differences of losses are what the surface is about.
+        sums[0] += len(labels) * self._criterion(outputs.double(), labels)
         sums[1] += (outputs.argmax(1) == labels).sum()
 
     def _batches(self, samples: Samples, size: int) -> list[Samples]:

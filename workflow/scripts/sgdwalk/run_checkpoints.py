@@ -14,7 +14,7 @@ from sgdwalk.directions import position
 from sgdwalk.errors import InputError
 from sgdwalk.hessian_product import balanced_subset
 from sgdwalk.loss_surface import LossSurface, refresh_batch_norm
-from sgdwalk.training_setup import TrainingSettings, initial_network
+from sgdwalk.training_setup import TrainingSettings, criterion, initial_network
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class RunCheckpoints:
 
     Attributes:
         settings: as given.
+        criterion: the run's mean loss of (outputs, labels).
         train: (inputs, labels) of the training samples, as many per class as there are.
         test: the same of the test samples.
         steps: of all checkpoints, reached or not, increasing.
@@ -61,6 +62,7 @@ class RunCheckpoints:
         data = dataset_files.read(dataset)
         self.settings, self._device = settings, device
         self._initial = initial_network(data, training, device)
+        self.criterion = criterion(training)
         self.train = self._subset(data.train_inputs, data.train_labels)
         self.test = self._subset(data.test_inputs, data.test_labels)
         self._paths = {int(path.stem): path for path in Path(folder).glob("*.pt")}
@@ -113,6 +115,7 @@ class RunCheckpoints:
             model,
             self.train,
             self.test if test else None,
+            criterion=self.criterion,
             batch_norm=batch_norm,
             batch_size=self.settings.batch_size,
         )

@@ -13,9 +13,9 @@ from sgdwalk.errors import InputError
 from sgdwalk.line_roughness import LineRoughness
 
 _VALUES = {
-    "*/train_loss": ("mean cross-entropy of the training samples", "1"),
+    "*/train_loss": ("mean loss of the training samples", "1"),
     "*/train_accuracy": ("share of the training samples classified correctly", "1"),
-    "*/test_loss": ("mean cross-entropy of the test samples", "1"),
+    "*/test_loss": ("mean loss of the test samples", "1"),
     "*/test_accuracy": ("share of the test samples classified correctly", "1"),
 }
 _SHARED = {
@@ -63,7 +63,7 @@ _LINES = {
 
 @dataclass(frozen=True)
 class SurfaceValues:
-    """Mean cross-entropy and accuracy at points; test values are `None` without test samples."""
+    """Mean loss and accuracy at points; test values are `None` without test samples."""
 
     train_loss: np.ndarray
     train_accuracy: np.ndarray
