@@ -10,7 +10,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from sgdwalk import checkpoints, diffusion_file, geometry_file, gradients_file, noise_file
+from sgdwalk import (
+    checkpoints,
+    diffusion_file,
+    geometry_file,
+    gradients_file,
+    noise_file,
+    run_hessian,
+)
 from sgdwalk.trajectory import Trajectory
 
 
@@ -36,6 +43,16 @@ def check_run(folder: Path) -> None:
     assert (noise.loss_variance > 0).all(), f"{folder}: no noise at a checkpoint"
     entries = gradients_file.read(folder / "gradients.h5").select("entries")
     assert all(0.4 <= row["alpha"] <= 2 for row in entries), f"{folder}: a tail index is missing"
+
+
+def check_hessian(folder: Path) -> None:
+    """Eigenvalues of all checkpoints of a run have converged, and its steps have shares."""
+    run = run_hessian.read(folder / "hessian.h5")
+    assert set(run.status) == {"reached"}, f"{folder}: Hessians {run.status}"
+    assert run.values["converged"].all(), f"{folder}: an eigenvalue has not converged"
+    for name in ("train_mode_eigenvalue", "replay_step_share", "variance"):
+        assert np.isfinite(run.values[name]).all(), f"{folder}: {name} is not finite"
+    assert ((run.overlap > 0) & (run.overlap <= 1)).all(), f"{folder}: overlaps {run.overlap}"
 
 
 def check_table(path: Path, runs: int) -> None:
@@ -64,6 +81,10 @@ def main(study: Path) -> None:
     runs = sorted((study / "runs").iterdir())
     for run in runs:
         check_run(run)
+    hessians = [run for run in runs if (run / "hessian.h5").exists()]
+    assert hessians, f"{study}: no Hessian"
+    for run in hessians:
+        check_hessian(run)
     check_table(study / "tables" / "exponents.csv", len(runs))
     figures = sorted((study / "figures").glob("*.png"))
     assert figures, f"{study}: no figures"
