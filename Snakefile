@@ -4,6 +4,7 @@ dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
 train -> noise -> gradients -> tails, fig5_gradients
 train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
 checkpoints -> hessian -> hessian_run -> figS2_hessian
+diffusion -> figS3_depth_and_batch, figS4_learning_rate
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
@@ -26,6 +27,7 @@ include: "workflow/rules/geometry.smk"
 include: "workflow/rules/curvature.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/sweeps.smk"
 
 
 rule all:
@@ -36,6 +38,7 @@ rule all:
         GEOMETRY_RESULTS,
         TABLES / "tails.csv",
         figure("fig5_gradients"),
+        SWEEP_RESULTS,
         WALKER_RESULTS,
 
 

@@ -1,0 +1,69 @@
+from planning.sweeps import depth_and_batch, learning_rates
+
+TRAINED = {run: chosen.training for run, chosen in STUDY.runs.items()}
+DEPTHS_AND_BATCHES = depth_and_batch(TRAINED)
+LEARNING_RATES = learning_rates(TRAINED)
+# Figure S3 needs residual networks.
+SWEEP_RESULTS = [
+    *(figure("figS3_depth_and_batch") if DEPTHS_AND_BATCHES else []),
+    *figure("figS4_learning_rate"),
+]
+
+
+rule figS3_depth_and_batch:
+    input:
+        expand(RUN / "diffusion.h5", run=DEPTHS_AND_BATCHES),
+    output:
+        report(
+            figure("figS3_depth_and_batch")[1],
+            category="Sweeps",
+            labels={"figure": "S3, depth and batch size"},
+            caption="../report/figS3_depth_and_batch.rst",
+        ),
+        pdf=figure("figS3_depth_and_batch")[0],
+    log:
+        LOGS / "figS3_depth_and_batch.log",
+    benchmark:
+        LOGS / "figS3_depth_and_batch.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings=[TRAINED[run] for run in DEPTHS_AND_BATCHES],
+        code=code("figS3_depth_and_batch"),
+    script:
+        "../scripts/figS3_depth_and_batch.py"
+
+
+rule figS4_learning_rate:
+    input:
+        diffusion=expand(RUN / "diffusion.h5", run=LEARNING_RATES),
+        trajectory=expand(RUN / "trajectory.h5", run=LEARNING_RATES),
+    output:
+        report(
+            figure("figS4_learning_rate")[1],
+            category="Sweeps",
+            labels={"figure": "S4, learning rate"},
+            caption="../report/figS4_learning_rate.rst",
+        ),
+        pdf=figure("figS4_learning_rate")[0],
+    log:
+        LOGS / "figS4_learning_rate.log",
+    benchmark:
+        LOGS / "figS4_learning_rate.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings=[TRAINED[run] for run in LEARNING_RATES],
+        code=code("figS4_learning_rate"),
+    script:
+        "../scripts/figS4_learning_rate.py"
