@@ -45,7 +45,9 @@ def test_a_study_without_repeated_seeds_has_no_ensembles(smoke):
 
 
 def test_another_seed_makes_an_ensemble(smoke_copy):
-    smoke_copy.edit("studies/smoke.yaml", "[0.05, 0.1]", "0.1\n    seed: [0, 1]")
+    grid = "  - learning_rate: [0.05, 0.1]\n"
+    more = grid + "  - {learning_rate: 0.1, seed: 1}\n"
+    smoke_copy.edit("studies/smoke.yaml", grid, more)
     name = "resnet8-digits-bs64-lr0.1-steps240"
     target = "results/smoke/tables/ensembles.csv"
     plan = smoke_copy.plan(target)
