@@ -22,10 +22,6 @@ wildcard_constraints:
     ensemble="|".join(map(re.escape, ENSEMBLES)) or "none",
 
 
-def without_seed(run):
-    return {k: v for k, v in STUDY.runs[run].training.items() if k != "seed"}
-
-
 rule geometry:
     input:
         trajectory=RUN / "trajectory.h5",
@@ -113,7 +109,12 @@ rule ensemble_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={name: without_seed(runs[0]) for name, runs in ENSEMBLES.items()},
+        settings={
+            name: {
+                k: v for k, v in STUDY.runs[runs[0]].training.items() if k != "seed"
+            }
+            for name, runs in ENSEMBLES.items()
+        },
         code=code("ensemble_table"),
     script:
         "../scripts/ensemble_table.py"
