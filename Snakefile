@@ -38,6 +38,7 @@ rule all:
         GEOMETRY_RESULTS,
         TABLES / "tails.csv",
         figure("fig5_gradients"),
+        HESSIAN_RESULTS,
         SWEEP_RESULTS,
         WALKER_RESULTS,
 

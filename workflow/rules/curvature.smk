@@ -3,21 +3,18 @@ from planning.hessians import read_hessians
 HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], STUDY.runs)
 HESSIAN = RUN / "hessian" / "{step}.h5"
 VECTORS = RUN / "hessian" / "{step}.eigenvectors.h5"
+# Overlaps of neighbouring checkpoints need eigenvectors; after that few people do.
+kept = VECTORS if STUDY.config["hessian"]["eigenvectors"] else temp(VECTORS)
+
+
+# Nothing without runs.
+HESSIAN_RESULTS = expand(RUN / "hessian.h5", run=HESSIANS.runs) + (
+    figure("figS2_hessian") if HESSIANS.runs else []
+)
 
 
 wildcard_constraints:
     step=r"\d+",
-
-
-def kept_if_asked(path):
-    """Overlaps of neighbouring checkpoints need eigenvectors; after that few people do."""
-    return path if STUDY.config["hessian"]["eigenvectors"] else temp(path)
-
-
-def hessian_results():
-    """What the Hessian adds to a study: nothing without runs."""
-    files = expand(RUN / "hessian.h5", run=HESSIANS.runs)
-    return files + (figure("figS2_hessian") if files else [])
 
 
 rule hessian:
@@ -26,7 +23,7 @@ rule hessian:
         checkpoints=RUN / "checkpoints",
     output:
         hessian=HESSIAN,
-        vectors=kept_if_asked(VECTORS),
+        vectors=kept,
     log:
         LOGS / "hessian" / "{run}" / "{step}.log",
     benchmark:

@@ -25,6 +25,11 @@ def shown(present: np.ndarray) -> list[int]:
     return sorted({found[0], found[len(found) // 2], found[-1]}) if found else []
 
 
+def inside(axis: Axes, **options) -> None:
+    """A legend where it hides least, readable where it crosses a line."""
+    axis.legend(frameon=True, edgecolor="none", framealpha=0.8, **options)
+
+
 def draw_eigenvalues(axis: Axes, run: RunHessian) -> None:
     eigenvalues, smallest = run.values["eigenvalues"], run.values["smallest"]
     count = eigenvalues.shape[1]
@@ -35,7 +40,7 @@ def draw_eigenvalues(axis: Axes, run: RunHessian) -> None:
         style = {"color": plotting.NULL_COLOUR, "ls": "--", "marker": "x", "ms": 4}
         axis.plot(run.step + 1, positive(-smallest[:, 0]), label="most negative", **style)
     axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel=r"$|\lambda|$ (parameter$^{-2}$)")
-    axis.legend()
+    inside(axis)
 
 
 def draw_density(axis: Axes, run: RunHessian) -> None:
@@ -45,24 +50,24 @@ def draw_density(axis: Axes, run: RunHessian) -> None:
         plotting.message(axis, "no spectral density was asked for")
         return
     for i, colour in zip(chosen, plotting.colours(len(chosen)), strict=True):
-        low, high = nodes[i].min(), nodes[i].max()
-        width = (high - low) / nodes.shape[2]  # about what the Lanczos steps resolve
-        grid = np.linspace(low - 4 * width, high + 4 * width, 2000)
-        density, _ = SpectralDensity(nodes[i], weights[i]).density(grid, width)
+        scaled = nodes[i] / nodes[i].max()
+        width = np.ptp(scaled) / scaled.shape[1]  # about what the Lanczos steps resolve
+        grid = np.linspace(scaled.min() - 9 * width, 1 + 9 * width, 2000)
+        density, _ = SpectralDensity(scaled, weights[i]).density(grid, width)
         trace, error = run.values["trace"][i], run.values["trace_error"][i]
         label = rf"step {run.step[i]}, trace {trace:.4g} $\pm$ {error:.2g}"
         axis.plot(grid, density, color=colour, lw=1, label=label)
-    axis.set(yscale="log", xlabel=CURVATURE, ylabel=r"density (parameter$^2$)")
-    axis.set_ylim(bottom=1e-2 / run.parameters)
-    axis.legend(loc="upper right")
+    axis.set(yscale="log", xlabel=r"$\lambda / \lambda_1$", ylabel="density")
+    axis.set_ylim(1e-2 / run.parameters, 1e5)
+    inside(axis, loc="upper right")
 
 
 def draw_edge(axis: Axes, run: RunHessian) -> None:
-    axis.plot(run.step + 1, run.values["train_mode_eigenvalue"], "o-", ms=3, label="train mode")
-    axis.plot(run.step + 1, run.values["eigenvalues"][:, 0], "s-", ms=3, label="eval mode")
-    axis.plot(run.step + 1, run.values["edge"], **NULL, label=r"2 / learning rate")
+    axis.plot(run.step + 1, run.values["train_mode_eigenvalue"], "o-", ms=3, label="train")
+    axis.plot(run.step + 1, run.values["eigenvalues"][:, 0], "s-", ms=3, label="eval")
+    axis.plot(run.step + 1, run.values["edge"], **NULL, label=r"$2 / \eta$")
     axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel=r"$\lambda_1$ (parameter$^{-2}$)")
-    axis.legend()
+    plotting.legend_above(axis)
 
 
 def draw_overlap(axis: Axes, run: RunHessian) -> None:
@@ -71,7 +76,7 @@ def draw_overlap(axis: Axes, run: RunHessian) -> None:
     axis.axhline(run.values["eigenvalues"].shape[1] / run.parameters, **NULL, label="random")
     axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel="overlap of eigenspaces")
     axis.set_ylim(top=1.5)
-    axis.legend()
+    inside(axis)
 
 
 def draw_shares(axis: Axes, run: RunHessian) -> None:
@@ -84,7 +89,7 @@ def draw_shares(axis: Axes, run: RunHessian) -> None:
     axis.axhline(values["eigenvalues"].shape[1] / run.parameters, **NULL, label="random")
     axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel="share in leading eigenspace")
     axis.set_ylim(top=1.5)
-    axis.legend()
+    inside(axis)
 
 
 def draw_variance(axis: Axes, run: RunHessian) -> None:
@@ -98,7 +103,7 @@ def draw_variance(axis: Axes, run: RunHessian) -> None:
         axis.axhline(values["variance_elsewhere"][i], color=colour, lw=0.8, ls=":")
     axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="other directions")
     axis.set(xscale="log", yscale="log", xlabel=CURVATURE, ylabel=r"variance (parameter$^2$)")
-    axis.legend(title="exponent", title_fontsize=6.5)
+    inside(axis, title="exponent", title_fontsize=6.5)
 
 
 with job(snakemake) as log:
