@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sgdwalk.effective_dimension import effective_dimension
 from sgdwalk.errors import InputError
-from sgdwalk.geometry import as_gram, squared_distances
+from sgdwalk.geometry import as_gram, centred, squared_distances
 from sgdwalk.lags import as_curve, logarithmic_selection
 from sgdwalk.regimes import Regimes, Segment, fit_regimes
 
@@ -171,50 +172,13 @@ def drift_removed_msd(gram: ArrayLike, stride: int = 1) -> tuple[np.ndarray, np.
     Raises:
         InputError: as ``mean_squared_displacement``, or a window of fewer than 4 positions.
     """
-    values = _centred(as_gram(gram))
+    values = centred(as_gram(gram))
     largest = (len(values) + 1) // DRIFT_REMOVED_PART
     if largest < 1:
         raise InputError(f"gram: a window of {len(values) + 1} positions; must be at least 4")
     lags, msd = mean_squared_displacement(values, stride)
     index = np.arange(1, largest + 1)
     return lags[:largest], msd[:largest] / (1.0 - index / len(values))
-
-
-def effective_dimension(gram: ArrayLike) -> float:
-    """Number of equal, independent directions that would make inner products scatter as they do.
-
-    With the mean increment removed, ``(mean G_ii)^2 / mean_{i != j} G_ij^2`` is ``(tr C)^2 / tr
-    C^2`` for uncorrelated increments of covariance ``C``. Where increments are correlated in
-    time, ``G_ij`` has the mean ``rho tr C`` and, for Gaussian increments whose correlation ``rho``
-    depends on ``|i-j|`` alone, the variance ``(1 + rho^2) tr C^2``: so each diagonal's mean is
-    removed first and its scatter divided by ``1 + rho^2``, or a strongly correlated walk in many
-    dimensions would pass for one in few. Lags up to half the window are used.
-
-    Args:
-        gram: ``(T-1, T-1)`` inner products of increments, ``T`` at least 5.
-
-    Returns:
-        The effective dimension, at least 1; 1 for a walk that does nothing but drift.
-
-    Raises:
-        InputError: ``gram`` is no Gram matrix, or has fewer than 4 increments.
-    """
-    values = _centred(as_gram(gram))
-    count = len(values)
-    if count < 4:
-        raise InputError(f"gram: {count} increments; the effective dimension needs at least 4")
-    power = values.trace() / count
-    if power <= 1e-12 * np.asarray(gram).diagonal().mean():
-        return 1.0
-    scatter, freedom = 0.0, 0
-    for lag in range(1, count // 2 + 1):
-        products = values.diagonal(lag)
-        mean = products.mean()
-        scatter += ((products - mean) ** 2).sum() / (1.0 + min(mean / power, 1.0) ** 2)
-        freedom += products.size - 1
-    if scatter == 0.0:
-        return float("inf")
-    return max(1.0, float(power**2 * freedom / scatter))
 
 
 def _lags(positions: int, stride: int) -> np.ndarray:
@@ -241,9 +205,3 @@ def _msd_of_positions(gram: np.ndarray) -> np.ndarray:
     products = [gram.diagonal(lag).sum() for lag in range(1, count)] + [0.0]
     number = np.arange(count, 0, -1)
     return (before[number - 1] + after[number - 1] - 2.0 * np.array(products)) / number
-
-
-def _centred(gram: np.ndarray) -> np.ndarray:
-    """Gram matrix of the increments less their mean."""
-    means = gram.mean(axis=0)
-    return gram - means - means[:, None] + means.mean()

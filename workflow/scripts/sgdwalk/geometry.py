@@ -193,3 +193,9 @@ def principal_components(gram: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarra
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(k)]
     coordinates = vectors * (np.where(largest < 0, -1.0, 1.0) * np.sqrt(eigenvalues))
     return coordinates, eigenvalues / (size - 1)
+
+
+def centred(gram: np.ndarray) -> np.ndarray:
+    """Gram matrix ``(T-1, T-1)`` of the increments less their mean: the walk without its drift."""
+    means = gram.mean(axis=0)
+    return gram - means - means[:, None] + means.mean()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdwalk.diffusion import effective_dimension
+from sgdwalk.effective_dimension import effective_dimension
 from sgdwalk.geometry import as_gram, principal_components, squared_distances
 
 
