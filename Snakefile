@@ -4,6 +4,7 @@ dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
 train -> noise -> gradients -> tails, fig5_gradients
 train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
 checkpoints -> hessian -> hessian_run -> figS2_hessian
+checkpoints -> landscape_tile, landscape_lines -> landscape -> landscape_vtk, fig_loss_surface
 diffusion -> figS3_depth_and_batch, figS4_learning_rate
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
@@ -23,8 +24,9 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/trajectory.smk"
 include: "workflow/rules/gradients.smk"
-include: "workflow/rules/geometry.smk"
 include: "workflow/rules/curvature.smk"
+include: "workflow/rules/geometry.smk"
+include: "workflow/rules/landscape.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sweeps.smk"
@@ -39,6 +41,7 @@ rule all:
         TABLES / "tails.csv",
         figure("fig5_gradients"),
         HESSIAN_RESULTS,
+        LANDSCAPE_RESULTS,
         SWEEP_RESULTS,
         WALKER_RESULTS,
 

@@ -21,7 +21,7 @@ from sgdwalk.errors import InputError
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
 # Other files are named by their rule, or are in a folder that is.
 _MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}
-_FOLDERS = {"data": "dataset", "hessian": "hessian"}
+_FOLDERS = {"data": "dataset", "hessian": "hessian", "landscape_tile": "landscape_tile"}
 _LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 

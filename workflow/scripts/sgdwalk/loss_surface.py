@@ -67,7 +67,9 @@ class LossSurface:
             raise InputError("loss surface: the model has no trainable parameters")
         first = self._parameters[0]
         self._device, self._dtype = first.device, first.dtype
-        self._images = first.device.type == "cpu"  # its convolutions prefer channels last
+        # Convolutions on the CPU prefer channels last; networks without would copy it back.
+        convolves = any(isinstance(m, nn.Conv2d) for m in self._model.modules())
+        self._channels_last = convolves and first.device.type == "cpu"
         self._train, self._test = (
             self._batches(samples, batch_size) if samples is not None else []
             for samples in (train, test)
@@ -166,7 +168,7 @@ class LossSurface:
         ]
 
     def _as_images(self, inputs: Tensor) -> Tensor:
-        layout = self._images and inputs.dim() == 4
+        layout = self._channels_last and inputs.dim() == 4
         return inputs.contiguous(
             memory_format=torch.channels_last if layout else torch.contiguous_format
         )
@@ -177,7 +179,7 @@ class LossSurface:
         sizes = [p.numel() for p in self._parameters]
         vectors = vectors.to(self._device, self._dtype)
         for part, parameter in zip(vectors.split(sizes, dim=-1), self._parameters, strict=True):
-            if self._images and parameter.dim() == 4:
+            if self._channels_last and parameter.dim() == 4:
                 part = part.unflatten(-1, parameter.shape).movedim(-3, -1).flatten(-4)
             parts.append(part)
         return torch.cat(parts, dim=-1)
@@ -186,7 +188,7 @@ class LossSurface:
         """Make the network's parameters views of the flat vector."""
         sizes = [p.numel() for p in self._parameters]
         for part, parameter in zip(self._flat.split(sizes), self._parameters, strict=True):
-            if self._images and parameter.dim() == 4:
+            if self._channels_last and parameter.dim() == 4:
                 outputs, inputs, *sides = parameter.shape
                 parameter.data = part.view(outputs, *sides, inputs).movedim(-1, 1)
             else:

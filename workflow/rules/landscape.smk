@@ -1,0 +1,170 @@
+from planning.landscapes import read_landscapes
+
+LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], STUDY.runs)
+TILE = RUN / "landscape_tile" / "{plane}-{tile}.h5"
+LINES = RUN / "landscape_lines.h5"
+LANDSCAPE = RUN / "landscape.h5"
+VTK = RUN / "landscape" / "{plane}.vtk"
+
+
+wildcard_constraints:
+    plane=r"random-\d+|pca",
+    tile=r"\d+",
+
+
+# What loss surfaces add to a study: nothing without runs.
+LANDSCAPE_RESULTS = expand(LANDSCAPE, run=LANDSCAPES.runs) + [
+    str(VTK).format(run=run, plane=plane)
+    for run, plan in LANDSCAPES.runs.items()
+    for plane in plan.planes
+]
+LANDSCAPE_RESULTS += figure("fig_loss_surface") if LANDSCAPE_RESULTS else []
+
+
+rule landscape_tile:
+    input:
+        dataset=dataset_of,
+        checkpoints=RUN / "checkpoints",
+    output:
+        TILE,
+    log:
+        LOGS / "landscape_tile" / "{run}" / "{plane}-{tile}.log",
+    benchmark:
+        LOGS / "landscape_tile" / "{run}" / "{plane}-{tile}.benchmark.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: job("landscape", "threads")
+    resources:
+        mem_mb=job("landscape", "mem_mb"),
+        runtime=job("landscape", "runtime"),
+        gpu=job("landscape", "gpu"),
+        device=STUDY.config["resources"]["device"],
+    params:
+        training=lambda w: STUDY.runs[w.run].training,
+        settings=LANDSCAPES.settings,
+        points=STUDY.config["landscape"]["points"],
+        step=lambda w: LANDSCAPES.runs[w.run].planes[w.plane],
+        tiles=LANDSCAPES.tiles,
+        factories=factories,
+        code=lambda w: code("landscape_tile", factories(w)),
+    script:
+        "../scripts/landscape_tile.py"
+
+
+rule landscape_lines:
+    input:
+        dataset=dataset_of,
+        checkpoints=RUN / "checkpoints",
+        others=lambda w: expand(
+            RUN / "checkpoints", run=LANDSCAPES.runs[w.run].other_runs
+        ),
+    output:
+        LINES,
+    log:
+        LOGS / "landscape_lines" / "{run}.log",
+    benchmark:
+        LOGS / "landscape_lines" / "{run}.benchmark.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: job("landscape", "threads")
+    resources:
+        mem_mb=job("landscape", "mem_mb"),
+        runtime=job("landscape", "runtime"),
+        gpu=job("landscape", "gpu"),
+        device=STUDY.config["resources"]["device"],
+    params:
+        training=lambda w: STUDY.runs[w.run].training,
+        settings=LANDSCAPES.settings,
+        points=STUDY.config["landscape"]["line_points"],
+        fine_lines=STUDY.config["landscape"]["roughness_lines"],
+        fine_points=STUDY.config["landscape"]["roughness_points"],
+        steps=lambda w: LANDSCAPES.runs[w.run].steps,
+        interpolations=lambda w: LANDSCAPES.runs[w.run].interpolations,
+        others=lambda w: LANDSCAPES.runs[w.run].other_runs,
+        factories=factories,
+        code=lambda w: code("landscape_lines", factories(w)),
+    script:
+        "../scripts/landscape_lines.py"
+
+
+rule landscape:
+    input:
+        tiles=lambda w: expand(
+            TILE,
+            run=w.run,
+            plane=LANDSCAPES.runs[w.run].planes,
+            tile=range(LANDSCAPES.tiles),
+        ),
+        lines=LINES,
+    output:
+        LANDSCAPE,
+    log:
+        LOGS / "landscape" / "{run}.log",
+    benchmark:
+        LOGS / "landscape" / "{run}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        training=lambda w: STUDY.runs[w.run].training,
+        settings=LANDSCAPES.settings,
+        planes=lambda w: list(LANDSCAPES.runs[w.run].planes),
+        code=code("landscape"),
+    script:
+        "../scripts/landscape.py"
+
+
+rule landscape_vtk:
+    input:
+        LANDSCAPE,
+    output:
+        VTK,
+    log:
+        LOGS / "landscape_vtk" / "{run}" / "{plane}.log",
+    benchmark:
+        LOGS / "landscape_vtk" / "{run}" / "{plane}.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        code=code("landscape_vtk"),
+    script:
+        "../scripts/landscape_vtk.py"
+
+
+rule fig_loss_surface:
+    input:
+        landscape=expand(LANDSCAPE, run=list(LANDSCAPES.runs)[:1]),
+        geometry=expand(RUN / "geometry.h5", run=list(LANDSCAPES.runs)[:1]),
+    output:
+        report(
+            figure("fig_loss_surface")[1],
+            category="Loss surface",
+            labels={"figure": "loss surface"},
+            caption="../report/fig_loss_surface.rst",
+        ),
+        pdf=figure("fig_loss_surface")[0],
+    log:
+        LOGS / "fig_loss_surface.log",
+    benchmark:
+        LOGS / "fig_loss_surface.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        run=lambda w: next(iter(LANDSCAPES.runs)),
+        code=code("fig_loss_surface"),
+    script:
+        "../scripts/fig_loss_surface.py"
