@@ -139,3 +139,97 @@ def test_every_key_of_the_schema_is_described():
     schema = yaml.safe_load(SCHEMA.read_text())
     parts = [("", schema), *schema["$defs"].items()]
     assert [key for name, part in parts for key in undescribed(part, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"nesterov": True}, r"grids\[0\]\.nesterov: True; allowed with momentum above 0 alone"),
+        ({"optimizer": "adam", "momentum": 0.9}, r"momentum: 0.9; allowed with optimizer 'adam'"),
+        ({"optimizer": "adams"}, r"optimizer: 'adams'; did you mean 'adam'\?"),
+        ({"momentum": 1}, r"momentum: 1.0; allowed: a number"),
+        ({"warmup": 2000}, r"warmup: 2000; allowed: 0 to 1999"),
+        ({"schedule": "step"}, r"milestones: \[\]; allowed with schedule 'step': fractions"),
+        ({"milestones": [0.5]}, r"milestones: \[0.5\]; allowed with schedule 'constant': none"),
+        (
+            {"schedule": "step", "milestones": [0.5, 0.5]},
+            r"milestones: \[0.5, 0.5\]; allowed: increasing fractions",
+        ),
+        ({"schedule": "step", "milestones": [500]}, r"milestones\[0\]: 500.0; allowed: a number above 0, below 1"),
+        ({"decay": 0.5}, r"decay: 0.5; allowed with schedule 'step' alone"),
+        (
+            {"gradient_clip": 0},
+            r"gradient_clip: 0.0; allowed: a number or nothing \(null\) above 0",
+        ),
+        ({"loss": "squared"}, r"loss: 'squared'.*allowed: cross_entropy, mse"),
+        ({"steps": 600, "epochs": 3}, r"steps 600 and epochs 3; allowed: one of them"),
+        ({"epochs": 3, "dataset": "mine.npz"}, r"epochs: 3; the size of dataset 'mine.npz' is not"),
+        ({"batch_size": 1438}, r"batch_size: 1438; allowed: at most 1437, the training samples"),
+        ({"model": "alex"}, r"grids\[0\]\.model: model 'alex' cannot take images of 8x8 pixels"),
+        ({"model": "resnet_mnist", "dataset": "cifar10"}, r"one channel, not 3"),
+        ({"model": "vgg9", "batch_size": 4}, r"batch_size: 4; allowed for vgg9"),
+        ({"model_options": {"width": 3}}, r"fc3 takes no options"),
+        ({"model": "nowhere_at_all:make"}, r"no module 'nowhere_at_all'"),
+        ({"dataset_options": {"samples": 3}}, r"dataset 'digits' takes no options"),
+        ({"dataset": "gauss", "dataset_options": {"sample": 3}}, r"did you mean 'samples'\?"),
+        ({"dataset": "gauss", "dataset_options": {"samples": 0}}, r"samples: 0; allowed"),
+        ({"dataset_seed": 1}, r"dataset_seed: 1; allowed: 0"),
+        ({"label_corruption": 1.5}, r"label_corruption: 1.5; allowed"),
+    ],
+)
+def test_settings_that_make_no_sense_together_stop_in_one_line(settings, match):
+    refused(match, grids=[{"model": "fc3", **settings}])
+
+
+def test_gpus_have_samples_to_share():
+    refused("at least 4, a sample", resources={"train": {"gpu": 4}}, defaults={"batch_size": 2})
+    refused("allowed with resources.device cpu", resources={"train": {"gpu": 2}, "device": "cpu"})
+
+
+def test_a_run_has_one_name_by_steps_and_by_epochs():
+    by_epochs = study(grids=[{"model": "fc3", "epochs": 60}]).runs
+    by_steps = study(grids=[{"model": "fc3", "steps": 60 * 12}]).runs
+    assert by_epochs == by_steps
+    assert list(by_epochs) == ["fc3-digits-bs128-lr0.1-steps720-seed0"]
+
+
+def test_a_length_in_a_grid_is_instead_of_the_default_one():
+    runs = study(defaults={"steps": 900}, grids=[{"model": "fc3", "epochs": 60}]).runs
+    assert [run.training["steps"] for run in runs.values()] == [720]
+
+
+def test_epochs_count_the_batches_of_each_batch_size():
+    runs = study(defaults={"dataset": "cifar10"}, grids=[{"model": "fc3", "epochs": 2}]).runs
+    assert [run.training["steps"] for run in runs.values()] == [2 * 391]
+
+
+def test_options_that_are_lists_are_one_value_and_lists_of_them_a_sweep():
+    step = {"model": "fc3", "schedule": "step"}
+    (name,) = study(grids=[{**step, "milestones": [0.5, 0.75]}]).runs
+    assert name == "fc3-digits-bs128-lr0.1-milestones0.5_0.75-schedule_step-seed0"
+    assert len(study(grids=[{**step, "milestones": [[0.5], [0.5, 0.75]]}]).runs) == 2
+
+
+def test_datasets_are_named_by_what_is_done_to_them():
+    gauss = {"samples": 2000, "scale": 4, "input_shape": [1, 8, 8]}
+    result = study(
+        grids=[
+            {"model": "fc3", "label_corruption": [0, 0.5], "learning_rate": [0.1, 0.2]},
+            {"model": "fc3", "dataset": "gauss", "dataset_options": gauss},
+            {"model": "fc3", "dataset": "/data/a b.npz", "raw": True},
+        ]
+    )
+    assert list(result.datasets) == [
+        "digits",
+        "digits-label_corruption0.5",
+        "gauss-dataset_options_input_shape1_8_8+samples2000",  # scale 4 is the default
+        "data.a.b.npz-raw_true",
+    ]
+    assert result.datasets["digits-label_corruption0.5"]["label_corruption"] == 0.5
+
+
+def test_a_long_name_is_cut_and_stays_its_own():
+    grid = {"model": "fc3", "dataset": f"{'x' * 300}.npz", "raw": [True, False]}
+    names = list(study(grids=[grid]).runs)
+    assert len(set(names)) == 2
+    assert max(map(len, names)) < 200

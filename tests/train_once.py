@@ -56,6 +56,7 @@ def main(folder: str, dataset: str, settings: dict) -> None:
     run = RunFolder(folder, settings.get("identity", "same"))
     machine = Machine(
         threads=settings.get("threads", 1),
+        processes=settings.get("processes", 1),
         device="cpu",
         resume_minutes=1000,
         resume_steps=settings.get("resume_steps", 7),
@@ -63,7 +64,14 @@ def main(folder: str, dataset: str, settings: dict) -> None:
     with run.locked():
         if not run.kept.exists():
             train_recorded(
-                run, dataset, training, RecordingSettings(**RECORDING), machine, {}, print, "run"
+                run,
+                dataset,
+                training,
+                RecordingSettings(**{**RECORDING, **settings.get("recording", {})}),
+                machine,
+                {},
+                print,
+                "run",
             )
         run.link(["trajectory.h5", "checkpoints"])
 

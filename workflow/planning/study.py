@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from planning.schema import complete, suggestion
-from planning.training_checks import check_training, steps_of
+from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 
@@ -92,6 +92,7 @@ def read_study(config: Mapping, stem: str) -> Study:
             recorded = {**settings["recording"], **(grid.get("recording") or {})}
             recorded = complete(recorded, schema["$defs"]["recording"], schema, "recording")
             values = _settled(chosen, training, schema, f"grids[{number}]")
+            check_processes(values, settings["resources"], f"grids[{number}]")
             run = Run(run_id(values, training), values, recorded, dataset_id(values, training))
             _check(run, f"grids[{number}]")
             other = runs.setdefault(run.id, run)

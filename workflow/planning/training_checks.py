@@ -67,6 +67,18 @@ def check_training(training: Mapping, schema: Mapping, where: str) -> None:
         )
 
 
+def check_processes(training: Mapping, resources: Mapping, where: str) -> None:
+    """Raise an `InputError` if a run cannot be shared by as many GPUs as it is given."""
+    gpus = resources["train"]["gpu"]
+    if gpus > 1 and resources["device"] == "cpu":
+        raise InputError(f"resources.train.gpu: {gpus}; allowed with resources.device cpu: 0 or 1")
+    if gpus > training["batch_size"]:
+        raise InputError(
+            f"{where}.batch_size: {training['batch_size']}; allowed: at least {gpus}, a sample for "
+            "each of resources.train.gpu"
+        )
+
+
 def _check_dataset(training: Mapping, where: str) -> None:
     name, options = training["dataset"], training["dataset_options"]
     if name not in dataset_names.NAMES and not is_factory(name) and not dataset_names.is_file(name):

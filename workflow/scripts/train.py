@@ -18,6 +18,7 @@ with job(snakemake) as log:
     folder = RunFolder(Path(snakemake.output.trajectory).parent, params.identity)
     machine = Machine(
         threads=snakemake.threads,
+        processes=max(1, resources.gpu),
         device=resources.device,
         deterministic=bool(resources.deterministic),
         resume_minutes=resources.resume_seconds / 60,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from sgdwalk import checkpoints, datasets
 from sgdwalk.checkpoint_steps import checkpoint_steps
 from sgdwalk.errors import InputError
+from sgdwalk.following import Job, followers
 from sgdwalk.progress import Progress
 from sgdwalk.recorder import TrajectoryRecorder
 from sgdwalk.resuming import PointSchedule
@@ -38,7 +40,9 @@ class Machine:
     """How to run, which changes nothing in what comes out but rounding.
 
     Attributes:
-        threads: CPU threads.
+        threads: CPU threads, of all processes together.
+        processes: each with a share of every minibatch, and with a GPU of its own unless the device
+            is ``cpu``.
         device: ``auto``, ``cpu`` or ``cuda``.
         deterministic: only deterministic kernels on a GPU.
         resume_minutes: between resume points.
@@ -47,11 +51,17 @@ class Machine:
     """
 
     threads: int
+    processes: int = 1
     device: str = "auto"
     deterministic: bool = False
     resume_minutes: float = 10.0
     resume_steps: int | None = None
     host_memory: int | None = None
+
+    @property
+    def own_threads(self) -> int:
+        """CPU threads of each process."""
+        return max(1, self.threads // self.processes)
 
 
 def train_recorded(
@@ -83,7 +93,8 @@ def train_recorded(
     if (folder.work / "trajectory.h5").exists():  # killed between the last write and the rename
         folder.finish()
         return
-    device = prepare_device(machine.device, machine.threads, machine.deterministic)
+    device = prepare_device(machine.device, machine.own_threads, machine.deterministic)
+    _check_processes(machine, device)
     point = folder.point()
     if point is not None:
         _check_machine(point, machine, device)
@@ -121,6 +132,7 @@ def train_recorded(
                 "recorder": recorder.state(sync),
                 "threads": machine.threads,
                 "device": device.type,
+                "processes": machine.processes,
                 "data": origin.get("data"),
             }
         )
@@ -138,7 +150,12 @@ def train_recorded(
         progress.after_step(run.step, loss)
         points.after_step(run.step)
 
-    with points.listening(), recorder.kept_open_on_error():
+    resumed = str(folder.point_file) if point is not None else None
+    with (
+        points.listening(),
+        recorder.kept_open_on_error(),
+        _processes(run, str(dataset), training, machine, resumed, device),
+    ):
         diverged_at = train(
             run, training.steps, recorder, before_step=save_checkpoint, after_step=after_step
         )
@@ -151,6 +168,29 @@ def train_recorded(
     folder.finish()
 
 
+@contextmanager
+def _processes(run: Run, dataset: str, training, machine: Machine, point, device) -> Iterator[None]:
+    """Share the run with other processes, if it is to have more than one."""
+    if machine.processes == 1:
+        yield
+        return
+    job = Job(dataset, training, point, device.type, machine.own_threads, machine.deterministic)
+    with followers(run, job, machine.processes, device):
+        yield
+
+
+def _check_processes(machine: Machine, device: torch.device) -> None:
+    """Several processes on the CPU are asked for in so many words, and are no fallback."""
+    if machine.processes == 1 or machine.device == "cpu":
+        return
+    found = torch.cuda.device_count() if device.type == "cuda" else 0
+    if found < machine.processes:
+        raise InputError(
+            f"resources.train.gpu: {machine.processes}, but {found} are visible; "
+            f"allowed here: at most {max(found, 1)}"
+        )
+
+
 def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> None:
     """A resumed run must end as if never stopped, and rounding depends on these."""
     if point["threads"] != machine.threads:
@@ -158,6 +198,12 @@ def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> No
             f"the resume point was made with {point['threads']} threads and this job has "
             f"{machine.threads}; give it {point['threads']} (--cores and resources.train.threads), "
             "or remove .resume in the run's folder to start over"
+        )
+    if point["processes"] != machine.processes:
+        raise InputError(
+            f"the resume point was made with {point['processes']} processes and this job has "
+            f"{machine.processes}; set resources.train.gpu to {point['processes']}, or remove "
+            ".resume in the run's folder to start over"
         )
     if point["device"] != device.type:
         raise InputError(

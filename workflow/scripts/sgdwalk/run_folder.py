@@ -37,6 +37,7 @@ class RunFolder:
         self.identity = identity
         self.work = self.folder / ".resume" / identity
         self.kept = self.folder / ".kept" / identity
+        self.point_file = self.work / "point.pt"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -82,16 +83,15 @@ class RunFolder:
 
     def point(self) -> dict | None:
         """The last resume point, or None if there is none."""
-        path = self.work / "point.pt"
-        return checkpoints.load(path) if path.exists() else None
+        return checkpoints.load(self.point_file) if self.point_file.exists() else None
 
     def save_point(self, point: dict) -> None:
         """Replace the resume point."""
-        checkpoints.save(self.work / "point.pt", point)
+        checkpoints.save(self.point_file, point)
 
     def finish(self) -> None:
         """Move a whole training from the unfinished to the kept ones."""
-        (self.work / "point.pt").unlink(missing_ok=True)
+        self.point_file.unlink(missing_ok=True)
         self.kept.parent.mkdir(exist_ok=True)
         os.replace(self.work, self.kept)
 

@@ -26,6 +26,19 @@ class Recorder(Protocol):
         """Called after every epoch."""
 
 
+def forward_alone(
+    run: Run, inputs: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, float, int]:
+    """Evaluate a whole minibatch in this process.
+
+    Returns:
+        What to differentiate; the mean loss; the number of correct predictions.
+    """
+    outputs = run.model(inputs)
+    loss = run.criterion(outputs, labels)
+    return loss, loss.item(), int((outputs.detach().argmax(1) == labels).sum().item())
+
+
 @dataclass
 class Run:
     """One training run and how far it has come.
@@ -34,9 +47,10 @@ class Run:
         model: the network, on the device.
         optimizer: moves the model's parameters.
         batches: the training set.
-        test: (inputs, labels) of the test set.
+        test: (inputs, labels) of the test set, or None to evaluate nothing after an epoch.
         criterion: mean loss of (outputs, labels).
         scheduler: called after every step, or None for a constant learning rate.
+        forward: evaluates a minibatch; see `forward_alone`.
         clip: norm to which a larger gradient is scaled before the step, or None.
         step: optimizer steps taken.
         running: summed loss, correct predictions and samples of the epoch so far.
@@ -45,10 +59,13 @@ class Run:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     batches: Batches
-    test: tuple[torch.Tensor, torch.Tensor]
+    test: tuple[torch.Tensor, torch.Tensor] | None
     criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
     clip: float | None = None
+    forward: Callable[[Run, torch.Tensor, torch.Tensor], tuple[torch.Tensor, float, int]] = (
+        forward_alone
+    )
     step: int = 0
     running: tuple[float, int, int] = (0.0, 0, 0)
 
@@ -102,9 +119,7 @@ def train(
     while run.step < steps:
         before_step(run)
         inputs, labels = run.batches.at(run.step)
-        outputs = run.model(inputs)
-        loss = run.criterion(outputs, labels)
-        value = loss.item()
+        loss, value, correct = run.forward(run, inputs, labels)
         if not math.isfinite(value):
             return run.step
         run.optimizer.zero_grad()
@@ -115,7 +130,6 @@ def train(
         run.optimizer.step()
         if run.scheduler:
             run.scheduler.step()
-        correct = (outputs.detach().argmax(1) == labels).sum().item()
         total, right, seen = run.running
         run.running = (total + value * len(labels), right + correct, seen + len(labels))
         run.step += 1
@@ -128,6 +142,9 @@ def train(
 
 def _end_epoch(run: Run, recorder: Recorder) -> None:
     total, right, seen = run.running
+    run.running = (0.0, 0, 0)
+    if run.test is None:
+        return
     loss, accuracy = evaluate(run.model, *run.test, run.criterion)
     recorder.record_epoch(
         train_loss=total / seen,
@@ -135,7 +152,6 @@ def _end_epoch(run: Run, recorder: Recorder) -> None:
         test_loss=loss,
         test_accuracy=accuracy,
     )
-    run.running = (0.0, 0, 0)
 
 
 def evaluate(
