@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from launch import job
 from sgdwalk import plotting, run_hessian
@@ -30,6 +31,19 @@ def inside(axis: Axes, **options) -> None:
     axis.legend(frameon=True, edgecolor="none", framealpha=0.8, **options)
 
 
+def in_headroom(axis: Axes, share: float, **options) -> None:
+    """A legend above the data, for which a logarithmic axis is made longer by a share of it."""
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** share)
+    inside(axis, loc="upper right", columnspacing=0.8, handletextpad=0.2, **options)
+
+
+def log_steps(axis: Axes, run: RunHessian) -> None:
+    """The same steps on every axis of them, from 1 as in the paper."""
+    axis.set(xscale="log", xlabel=STEP, xlim=(0.8, 1.25 * (run.step[-1] + 1)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
 def draw_eigenvalues(axis: Axes, run: RunHessian) -> None:
     eigenvalues, smallest = run.values["eigenvalues"], run.values["smallest"]
     count = eigenvalues.shape[1]
@@ -39,8 +53,9 @@ def draw_eigenvalues(axis: Axes, run: RunHessian) -> None:
     if smallest.size:
         style = {"color": plotting.NULL_COLOUR, "ls": "--", "marker": "x", "ms": 4}
         axis.plot(run.step + 1, positive(-smallest[:, 0]), label="most negative", **style)
-    axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel=r"$|\lambda|$ (parameter$^{-2}$)")
-    inside(axis)
+    log_steps(axis, run)
+    axis.set(yscale="log", ylabel=r"$|\lambda|$ (parameter$^{-2}$)")
+    in_headroom(axis, 0.25, ncols=2)
 
 
 def draw_density(axis: Axes, run: RunHessian) -> None:
@@ -66,7 +81,8 @@ def draw_edge(axis: Axes, run: RunHessian) -> None:
     axis.plot(run.step + 1, run.values["train_mode_eigenvalue"], "o-", ms=3, label="train")
     axis.plot(run.step + 1, run.values["eigenvalues"][:, 0], "s-", ms=3, label="eval")
     axis.plot(run.step + 1, run.values["edge"], **NULL, label=r"$2 / \eta$")
-    axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel=r"$\lambda_1$ (parameter$^{-2}$)")
+    log_steps(axis, run)
+    axis.set(yscale="log", ylabel=r"$\lambda_1$ (parameter$^{-2}$)")
     plotting.legend_above(axis)
 
 
@@ -74,7 +90,8 @@ def draw_overlap(axis: Axes, run: RunHessian) -> None:
     middles = np.sqrt((run.step[1:] + 1.0) * (run.step[:-1] + 1.0))
     axis.plot(middles, run.overlap, "o-", ms=3, label="neighbouring checkpoints")
     axis.axhline(run.values["eigenvalues"].shape[1] / run.parameters, **NULL, label="random")
-    axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel="overlap of eigenspaces")
+    log_steps(axis, run)
+    axis.set(yscale="log", ylabel="overlap of eigenspaces")
     axis.set_ylim(top=1.5)
     inside(axis)
 
@@ -87,9 +104,10 @@ def draw_shares(axis: Axes, run: RunHessian) -> None:
     axis.errorbar(x, mean, [mean - low, high - mean], fmt="o-", ms=3, lw=0.8, label="steps")
     axis.plot(x, values["displacement_share"], "^-", ms=3, label="displacement")
     axis.axhline(values["eigenvalues"].shape[1] / run.parameters, **NULL, label="random")
-    axis.set(xscale="log", yscale="log", xlabel=STEP, ylabel="share in leading eigenspace")
+    log_steps(axis, run)
+    axis.set(yscale="log", ylabel="share in leading eigenspace")
     axis.set_ylim(top=1.5)
-    inside(axis)
+    inside(axis, loc="lower left")
 
 
 def draw_variance(axis: Axes, run: RunHessian) -> None:
@@ -103,7 +121,7 @@ def draw_variance(axis: Axes, run: RunHessian) -> None:
         axis.axhline(values["variance_elsewhere"][i], color=colour, lw=0.8, ls=":")
     axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="other directions")
     axis.set(xscale="log", yscale="log", xlabel=CURVATURE, ylabel=r"variance (parameter$^2$)")
-    inside(axis, title="exponent", title_fontsize=6.5)
+    in_headroom(axis, 0.42, ncols=2, title="exponent", title_fontsize=6.5)
 
 
 with job(snakemake) as log:
