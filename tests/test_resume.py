@@ -212,3 +212,21 @@ def test_divergence_is_a_result(tmp_path, dataset):
     last = checkpoints.load(tmp_path / "checkpoints" / "150.pt")
     assert last == {"status": "not reached", "step": 150, "diverged_at": at}
     assert checkpoints.load(tmp_path / "checkpoints" / "0.pt")["status"] == "reached"
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"momentum": 0.9, "nesterov": True, "schedule": "cosine", "warmup": 20},
+        {"optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.1, "loss": "mse"},
+    ],
+    ids=["momentum", "adamw"],
+)
+def test_the_state_of_optimizer_and_schedule_is_resumed(tmp_path, dataset, training):
+    training = {**training, "steps": 60}
+    recording = {"windows": ({"length": 20, "stride": 1}, {"length": 10, "stride": 3})}
+    settings = {"training": training, "recording": recording}
+    train(tmp_path / "whole", dataset, **settings)
+    start(tmp_path / "killed", dataset, kill_at_call=("fsync", 20), **settings).communicate()
+    assert "resumed at step" in train(tmp_path / "killed", dataset, **settings)
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
