@@ -1,9 +1,9 @@
 """Which Hessians a study plans: of which runs, at which steps, with how much of each."""
 
 import pytest
+
 from planning.hessians import read_hessians
 from planning.study import read_study
-
 from sgdwalk.checkpoint_steps import checkpoint_steps
 from sgdwalk.errors import InputError
 
