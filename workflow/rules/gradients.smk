@@ -14,7 +14,7 @@ rule noise:
     resources:
         mem_mb=job("train", "mem_mb"),
         runtime=job("train", "runtime"),
-        gpu=job("train", "gpu"),
+        gpu=min(1, job("train", "gpu")),
         device=STUDY.config["resources"]["device"],
     params:
         training=lambda w: STUDY.runs[w.run].training,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,4 +34,6 @@ def write_table(path: str | Path, rows: list[dict]) -> None:
 def _cell(value: object) -> object:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value) if value else ""
     return f"{value:.6g}" if isinstance(value, float) else value
