@@ -25,9 +25,8 @@ def said_in_one_line(function, *arguments):
 
 STUDY = said_in_one_line(read_study, config, Path(workflow.configfiles[-1]).stem)
 RUNS = sorted(STUDY.runs)
-MAIN_RUN = next(
-    iter(STUDY.runs)
-)  # the first of the study: figures of a single run show it
+# The first of the study: figures of a single run show it.
+MAIN_RUN = next(iter(STUDY.runs))
 DATA = Path("results/data")
 RESULTS = Path("results") / STUDY.name
 TABLES = RESULTS / "tables"
@@ -60,6 +59,31 @@ def factories(wildcards):
 
 def dataset_of(wildcards):
     return DATA / f"{STUDY.runs[wildcards.run].dataset}.h5"
+
+
+def dataset_files(wildcards):
+    """What a dataset is made of: fetched files, or one of the user's."""
+    name = STUDY.datasets[wildcards.dataset]["dataset"]
+    if name in FETCHED:
+        return ancient(DATA / f"{name}.fetched")
+    return name if is_file(name) else []
+
+
+def dataset_factories(wildcards):
+    name = STUDY.datasets[wildcards.dataset]["dataset"]
+    return [name] if is_factory(name) else []
+
+
+def training_code(run):
+    """Fingerprint of the training code, or the older one it was declared to equal."""
+    return accepted_code(
+        RESULTS / "runs" / run, code("train", STUDY.runs[run].factories)
+    )
+
+
+def identity(run):
+    chosen = STUDY.runs[run]
+    return training_identity(chosen.training, chosen.recording, training_code(run))
 
 
 def job(kind, resource):

@@ -3,19 +3,6 @@ localrules:
     fetch_dataset,
 
 
-def dataset_files(wildcards):
-    """What a dataset is made of: fetched files, or one of the user's."""
-    name = STUDY.datasets[wildcards.dataset]["dataset"]
-    if name in FETCHED:
-        return ancient(DATA / f"{name}.fetched")
-    return name if is_file(name) else []
-
-
-def dataset_factories(wildcards):
-    name = STUDY.datasets[wildcards.dataset]["dataset"]
-    return [name] if is_factory(name) else []
-
-
 rule dataset:
     input:
         dataset_files,

@@ -1,15 +1,3 @@
-def training_code(run):
-    """Fingerprint of the training code, or the older one it was declared to equal."""
-    return accepted_code(
-        RESULTS / "runs" / run, code("train", STUDY.runs[run].factories)
-    )
-
-
-def identity(run):
-    chosen = STUDY.runs[run]
-    return training_identity(chosen.training, chosen.recording, training_code(run))
-
-
 if workflow.is_main_process:
     again = [run for run in RUNS if to_retrain(RESULTS / "runs" / run, identity(run))]
     if again:
