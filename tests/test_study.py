@@ -155,7 +155,10 @@ def test_every_key_of_the_schema_is_described():
             {"schedule": "step", "milestones": [0.5, 0.5]},
             r"milestones: \[0.5, 0.5\]; allowed: increasing fractions",
         ),
-        ({"schedule": "step", "milestones": [500]}, r"milestones\[0\]: 500.0; allowed: a number above 0, below 1"),
+        (
+            {"schedule": "step", "milestones": [500]},
+            r"milestones\[0\]: 500.0; allowed: a number above 0, below 1",
+        ),
         ({"decay": 0.5}, r"decay: 0.5; allowed with schedule 'step' alone"),
         (
             {"gradient_clip": 0},

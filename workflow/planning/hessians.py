@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planning.schema import suggestion
+from planning.chosen_runs import chosen_runs
 from planning.study import Run
 from sgdwalk.checkpoint_steps import checkpoint_steps
 from sgdwalk.errors import InputError
@@ -48,20 +48,9 @@ def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
         name: set(_spread(found, section["density_checkpoints"])) for name, found in steps.items()
     }
     settings = {key: value for key, value in section.items() if key not in _PLANNED}
-    return Hessians(_chosen(section["runs"], list(runs)), steps, density, settings)
-
-
-def _chosen(wanted: str | list[str], runs: list[str]) -> list[str]:
-    if isinstance(wanted, str):
-        if wanted not in ("first", "all"):
-            raise InputError(
-                f"hessian.runs: '{wanted}'{suggestion(wanted, ['first', 'all'])}, or a list of runs"
-            )
-        return runs if wanted == "all" else runs[:1]
-    for name in wanted:
-        if name not in runs:
-            raise InputError(f"hessian.runs: no run '{name}'{suggestion(name, runs)}")
-    return wanted
+    return Hessians(
+        chosen_runs("hessian.runs", section["runs"], list(runs)), steps, density, settings
+    )
 
 
 def _spread(steps: list[int], count: int) -> list[int]:

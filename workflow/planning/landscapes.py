@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from planning.chosen_runs import chosen_runs
 from planning.schema import suggestion
 from planning.study import Run
 from sgdwalk.checkpoint_steps import checkpoint_steps
@@ -77,7 +78,7 @@ def read_landscapes(section: Mapping, runs: Mapping[str, Run]) -> Landscapes:
             f"landscape.tiles: {section['tiles']}; allowed: at most the {section['points'] ** 2} "
             "points of a plane"
         )
-    chosen = _chosen(section["runs"], list(runs))
+    chosen = chosen_runs("landscape.runs", section["runs"], list(runs))
     settings = {key: section[key] for key in _SHARED}
     plans = {name: _plan(section, name, runs) for name in chosen}
     return Landscapes(plans, section["tiles"], settings)
@@ -125,17 +126,3 @@ def _step(chosen: int | str, run: Run, where: str) -> int:
         allowed = ["last", *map(str, steps)]
         raise InputError(f"{where}: {chosen}; allowed: {', '.join(allowed)}, of {run.id}")
     return int(step)
-
-
-def _chosen(wanted: str | list[str], runs: list[str]) -> list[str]:
-    if isinstance(wanted, str):
-        if wanted not in ("first", "all"):
-            raise InputError(
-                f"landscape.runs: '{wanted}'{suggestion(wanted, ['first', 'all'])}, "
-                "or a list of runs"
-            )
-        return runs if wanted == "all" else runs[:1]
-    for name in wanted:
-        if name not in runs:
-            raise InputError(f"landscape.runs: no run '{name}'{suggestion(name, runs)}")
-    return list(dict.fromkeys(wanted))
