@@ -1,4 +1,4 @@
-"""Which runs of a study an analysis is made for: the config's `first`, `all`, or a list of names."""
+"""Which runs an analysis is made for: the config's `first`, `all`, or a list of names."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from planning.chosen_runs import chosen_runs
 from planning.study import Run
 from sgdwalk.checkpoint_steps import checkpoint_steps
-from sgdwalk.errors import InputError
 
 _PLANNED = ("runs", "density_checkpoints", "eigenvectors")
 
