@@ -27,6 +27,7 @@ _CURVES = {
     "fit_lags": ("lags that were fitted", "step"),
     "fitted": ("fitted msd at fit_lags", "parameter^2"),
     "segments": ("exponent, its low and high end, first and last lag of each regime", "1; step"),
+    "shorter": ("largest lag; first, largest, last exponent of fits to fewer lags", "step; 1"),
 }
 
 

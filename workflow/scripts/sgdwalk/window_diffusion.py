@@ -60,6 +60,13 @@ class WindowDiffusion:
             [[s.exponent, *s.interval, s.first_lag, s.last_lag] for s in self.regimes.segments]
         )
 
+    @property
+    def shorter(self) -> np.ndarray:
+        """(s, 4) largest lag, first, largest and last exponent of the same fit to fewer lags."""
+        fits = self.regimes.shorter
+        rows = [[f.largest_lag, f.exponent_short, f.exponent_max, f.exponent_long] for f in fits]
+        return np.array(rows).reshape(-1, 4)
+
 
 def analyse_window(
     gram: np.ndarray, stride: int = 1, permutations: int = 100, seed: int = 0
