@@ -4,14 +4,24 @@ STUDY ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+SLURM := .venv-slurm
 
-.PHONY: run test venv bench lint manual
+.PHONY: run test test-cluster plan venv venv-slurm bench lint manual
 
 run: $(READY)
 	$(BIN)/snakemake --cores all --configfile $(STUDY)
 
 test: $(READY) lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal
+
+# Real jobs on a Slurm of this machine's own; installs Debian packages if they are missing.
+test-cluster: $(READY) $(SLURM)/ready
+	tests/cluster/install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -x tests/cluster
+
+# Jobs, hours, memory and disk of a study; RATE is that of your GPU in TFLOP/s, if you know it.
+plan: $(READY)
+	PYTHONPATH=workflow:workflow/scripts $(BIN)/python -m planning.plan $(STUDY) $(RATE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -27,6 +37,20 @@ manual: $(READY)
 	cd workflow && ../$(BIN)/python -m planning.manual > ../docs/config.md
 
 venv: $(READY)
+
+# The Slurm plugin asks the cluster at every start of any snakemake beside it, so it gets an
+# environment of its own, which sees all packages of the first: $(SLURM)/bin/snakemake.
+venv-slurm: $(SLURM)/ready
+
+$(SLURM)/ready: $(READY) requirements-slurm.txt
+	$(BIN)/python -m venv --clear $(SLURM)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  > "$$($(SLURM)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/first.pth"
+	$(SLURM)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement requirements-slurm.txt --constraint constraints.txt
+	printf '#!/bin/sh\nexec "$(CURDIR)/$(SLURM)/bin/python" -m snakemake "$$@"\n' > $(SLURM)/bin/snakemake
+	chmod +x $(SLURM)/bin/snakemake
+	touch $@
 
 # The first Python on the path that runs and is new enough.
 $(READY): requirements.txt constraints.txt

@@ -163,9 +163,9 @@ def _torque(ids: list[str]) -> dict | None:
     for line in output.splitlines():
         if line.startswith("Job Id:"):
             attributes = jobs[number(line.split(":", 1)[1].strip())] = {}
-        elif " = " in line and not line.startswith("\t"):
+        elif " = " in line:
             name, value = line.strip().split(" = ", 1)
-            attributes[name] = value
+            attributes.setdefault(name, value)
     return {job: _chosen(found) for job, found in jobs.items()}
 
 

@@ -27,7 +27,7 @@ cd {folder} || exit 1
 exec >>{log} 2>&1 </dev/null
 record={record}
 rm -f "$record"
-echo "job ${{PBS_JOBID:-}} on $(hostname), $(date)"
+echo "job ${{PBS_JOBID:-$SLURM_JOB_ID}} on $(hostname), $(date)"
 {scratch}
 {setup}
 set -m

@@ -18,6 +18,8 @@ def run(model="resnet14", batch_size=128, learning_rate=0.1, seed=0, **others):
         "learning_rate": learning_rate,
         "seed": seed,
         "steps": 1000,
+        "dataset": "digits",
+        "dataset_options": {},
         **others,
     }
 
@@ -46,8 +48,12 @@ def test_seeds_do_not_make_a_set_larger():
     assert chosen(depth_and_batch, runs) == ["5", "6"]
 
 
-def test_runs_of_as_many_epochs_are_compared_whatever_their_steps():
-    runs = [run(epochs=5, steps=100), run(epochs=5, steps=50, batch_size=256), run("vgg9")]
+def test_runs_of_as_many_epochs_are_compared_where_their_steps_differ():
+    runs = [run(steps=120), run(steps=60, batch_size=256), run("vgg9")]
+    assert chosen(depth_and_batch, runs) == ["0", "1"]
+    runs += [run(model, steps=60) for model in ("resnet14", "resnet20", "resnet56")]
+    assert chosen(depth_and_batch, runs) == ["1", "3", "4", "5"]
+    runs = [run(dataset="own.npz"), run(dataset="own.npz", batch_size=64)]
     assert chosen(depth_and_batch, runs) == ["0", "1"]
 
 

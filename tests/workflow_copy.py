@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "studies", "workflow", "profiles", "envs")
+PARTS = ("Snakefile", "config.yaml", "studies", "workflow", "profiles", "pbs", "slurm", "envs")
 SMOKE = "studies/smoke.yaml"
 
 

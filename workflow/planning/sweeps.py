@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+from planning.training_checks import steps_of
+from sgdwalk.errors import InputError
+
 # The residual networks whose depth and shortcuts figure S3 compares.
 _RESIDUAL = re.compile(r"resnet\d+(_noshort)?$")
-# How long a run is can be said in two ways; what the study says is compared.
-_LENGTH = "epochs", "steps"
 
 
 def depth_and_batch(runs: Mapping[str, dict]) -> list[str]:
     """Residual networks that differ in depth, shortcuts and batch size alone, or seed.
+
+    They are as long in steps, or else in passes over the training set.
 
     Args:
         runs: training settings by run id, in the study's order.
@@ -22,7 +25,9 @@ def depth_and_batch(runs: Mapping[str, dict]) -> list[str]:
         Ids of the largest such set, in order; the first of equally large ones.
     """
     residual = {run: s for run, s in runs.items() if _RESIDUAL.match(s["model"])}
-    return _largest(residual, ("model", "batch_size"))
+    in_passes = {run: _in_passes(settings) for run, settings in residual.items()}
+    sets = [_largest(found, ("model", "batch_size")) for found in (residual, in_passes)]
+    return max(sets, key=lambda found: _points(found, residual, ("model", "batch_size")))
 
 
 def learning_rates(runs: Mapping[str, dict]) -> list[str]:
@@ -34,15 +39,20 @@ def _largest(runs: Mapping[str, dict], free: tuple[str, ...]) -> list[str]:
     sets: dict[str, list[str]] = {}
     for run, settings in runs.items():
         sets.setdefault(_key(settings, lambda name: name not in (*free, "seed")), []).append(run)
+    return max(sets.values(), key=lambda found: _points(found, runs, free), default=[])
 
-    def points(members: list[str]) -> int:
-        return len({_key(runs[run], lambda name: name in free) for run in members})
 
-    return max(sets.values(), key=points, default=[])
+def _points(chosen: list[str], runs: Mapping[str, dict], free: tuple[str, ...]) -> int:
+    return len({_key(runs[run], lambda name: name in free) for run in chosen})
 
 
 def _key(settings: Mapping, counts: Callable[[str], bool]) -> str:
-    epochs, steps = _LENGTH
-    if settings.get(epochs) is not None:
-        settings = {**settings, steps: None}
     return json.dumps({name: v for name, v in settings.items() if counts(name)}, sort_keys=True)
+
+
+def _in_passes(settings: Mapping) -> dict:
+    """Settings with the length in passes over the training set, if its size is known."""
+    try:
+        return {**settings, "steps": f"{settings['steps'] / steps_of(1, settings, ''):.4g} passes"}
+    except InputError:
+        return dict(settings)

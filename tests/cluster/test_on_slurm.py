@@ -1,0 +1,133 @@
+"""The whole smoke study on a real scheduler: one job deleted, one over its time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import yaml
+from workflow_copy import ROOT, SMOKE, WorkflowCopy
+
+from sgdwalk import checkpoints
+
+# The Slurm plugin has an environment of its own.
+PYTHON = {"pbs": sys.executable, "slurm": str(ROOT / ".venv-slurm" / "bin" / "python")}
+DELETE = {"pbs": "qdel", "slurm": "scancel"}
+PATIENCE = 420  # seconds for a whole study
+
+
+def prepared(folder: Path, profile: str) -> WorkflowCopy:
+    """A copy of the repository that asks often and gives trainings one minute."""
+    copy = WorkflowCopy.of(ROOT, folder)
+    study = yaml.safe_load((folder / SMOKE).read_text())
+    study["resume"] = {"steps": 20}
+    study["resources"] = {
+        "train": {"threads": 1, "mem_mb": 1000, "runtime": 1},
+        "analysis": {"mem_mb": 1000, "runtime": 5},
+    }
+    (folder / SMOKE).write_text(yaml.safe_dump(study, sort_keys=False))
+    if profile == "pbs":
+        site = {"poll_seconds": 2, "patience_seconds": 10}
+        (folder / profile / "site.yaml").write_text(yaml.safe_dump(site))
+    return copy
+
+
+def waited(condition, seconds: float, process: subprocess.Popen, said: Path):
+    """The first true value of a condition, as long as Snakemake runs."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.02)
+    return found
+
+
+def in_training(run: Path) -> dict | None:
+    """Process and job of a training that has saved a resume point."""
+    if not list(run.glob(".resume/*/point.pt")):
+        return None
+    try:
+        return json.loads((run / ".lock").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Every array of two trajectories, and every weight of their checkpoints."""
+    with h5py.File(one / "trajectory.h5") as first, h5py.File(other / "trajectory.h5") as second:
+        names = []
+        second.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+        assert len(names) > 30
+        for name in names:
+            np.testing.assert_array_equal(first[name][()], second[name][()], err_msg=name)
+    saved = sorted(path.name for path in (other / "checkpoints").glob("*.pt"))
+    assert saved
+    for name in saved:
+        first, second = (checkpoints.load(run / "checkpoints" / name) for run in (one, other))
+        for key, value in second["model"].items():
+            assert torch.equal(first["model"][key], value), f"{name}: {key}"
+
+
+@pytest.mark.parametrize("profile", ["pbs", "slurm"])
+def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
+    copy = prepared(tmp_path / "copy", profile)
+    stalled, deleted = (copy.results / "runs" / run.name for run in smoke.runs()[:2])
+    said = tmp_path / "said"
+    with open(said, "w") as output:
+        process = subprocess.Popen(
+            [PYTHON[profile], "-m", "snakemake", "--profile", profile, "--configfile", SMOKE]
+            + ["--seconds-between-status-checks", "3", "--latency-wait", "20"]
+            + ["--resources", "lane=1"]  # a group must fit on a node of two cores
+            + (["--slurm-init-seconds-before-status-checks", "3"] if profile == "slurm" else []),
+            cwd=copy.folder,
+            env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        jobs = {}
+        waiting = {stalled, deleted}
+        while waiting:
+            run = waited(
+                lambda: next((r for r in waiting if in_training(r)), None), PATIENCE, process, said
+            )
+            waiting.remove(run)
+            owner = jobs[run] = in_training(run)
+            if run == stalled:
+                # nothing happens any more until the scheduler ends the job
+                os.kill(owner["process"], signal.SIGSTOP)
+            else:
+                slurm.run(DELETE[profile], owner["job"])
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+    text = said.read_text()
+    assert process.returncode == 0, text
+    assert slurm.job(jobs[stalled]["job"])["JobState"] == "TIMEOUT"
+    assert slurm.job(jobs[deleted]["job"])["JobState"] == "CANCELLED"
+    for run in (stalled, deleted):
+        log = (copy.results / "logs" / "train" / f"{run.name}.log").read_text()
+        assert "resumed at step" in log
+        again = slurm.job(in_lock(run)["job"])
+        assert again["JobState"] == "COMPLETED"
+        assert again["TimeLimit"] == "00:02:00"
+        assert_same(run, smoke.results / "runs" / run.name)
+    for table in (smoke.results / "tables").glob("*.csv"):
+        assert (copy.results / "tables" / table.name).read_text() == table.read_text()
+    assert copy.plan() == {}
+    logs = copy.results if profile == "pbs" else copy.folder / "results"
+    assert list((logs / "logs" / ("cluster" if profile == "pbs" else "slurm")).rglob("*.log"))
+
+
+def in_lock(run: Path) -> dict:
+    return json.loads((run / ".lock").read_text())
