@@ -129,33 +129,40 @@ def _locked() -> Iterator[None]:
 
 def _ask(jobs: list[dict], server: str, before: dict) -> dict:
     ids = [job["id"] for job in jobs]
-    found = _openpbs(ids) if server == "openpbs" else _torque(ids)
     now = time.time()
-    answer = {"time": now, "asked": [number(i) for i in ids], "jobs": found}
+    answer = {
+        "time": now,
+        "asked": [number(i) for i in ids],
+        "history": before.get("history", True),
+    }
+    if server == "openpbs":
+        found = _openpbs(ids, answer["history"])
+        if found == {} and answer["history"]:
+            # it keeps none, or knows none of the jobs: what is in its queue counts
+            found = _openpbs(ids, False)
+            answer["history"] = not found
+    else:
+        found = _blocks(_qstat("-f", *ids))
+    answer["jobs"] = found
     if found is None:
         answer["silent_since"] = before.get("silent_since") or now
     return answer
 
 
-def _openpbs(ids: list[str]) -> dict | None:
-    """With history first; a server that keeps none answers that with an empty list."""
-    found = _json(_qstat("-x", "-f", "-F", "json", *ids))
-    return _json(_qstat("-f", "-F", "json", *ids)) if found == {} else found
-
-
-def _json(output: str | None) -> dict | None:
-    if output is None:
-        return None
+def _openpbs(ids: list[str], history: bool) -> dict | None:
+    words = ["-x"] if history else []
+    output = _qstat(*words, "-f", "-F", "json", *ids)
+    if not output or not output.strip():
+        return output if output is None else {}
     try:
         jobs = json.loads(output, strict=False).get("Jobs", {})
-    except ValueError:
-        return {} if not output.strip() else None
+    except ValueError:  # attributes of jobs are not always quoted well
+        return _blocks(_qstat(*words, "-f", *ids))
     return {number(job_id): _chosen(attributes) for job_id, attributes in jobs.items()}
 
 
-def _torque(ids: list[str]) -> dict | None:
-    """Blocks of ``Job Id: 12.server`` and indented ``name = value``."""
-    output = _qstat("-f", *ids)
+def _blocks(output: str | None) -> dict | None:
+    """Jobs from blocks of ``Job Id: 12.server`` and indented ``name = value``."""
     if output is None:
         return None
     jobs: dict[str, dict] = {}

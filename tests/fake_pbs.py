@@ -103,6 +103,14 @@ def qstat_openpbs(words: list[str]) -> int:
             code = 153
         else:
             found[job["id"]] = attributes(job)
+    if "-F" not in words:
+        for job_id, values in found.items():
+            lines = [f"    {name} = {value}" for name, value in values.items()]
+            print("\n".join([f"Job Id: {job_id}", *lines, ""]))
+        return code
+    if settings().get("broken_json") and found:
+        print('{"Jobs":{"101.server":{"Variable_List":{"A":"say "hello""}')
+        return code
     print(json.dumps({"timestamp": 0, **({"Jobs": found} if found else {})}))
     return code
 

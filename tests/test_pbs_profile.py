@@ -197,6 +197,23 @@ def test_openpbs_decides_where_the_job_could_not(site, ending, outcome, said):
     assert site.status(job)[0] == outcome  # and it stays so
 
 
+def test_json_that_is_none_is_asked_for_as_text(site):
+    site.set(broken_json=True)
+    job = site.without_record(substate=93, Exit_status=-29)
+    found, said = site.ended(job)
+    assert found == "failed"
+    assert "killed at its time limit" in said
+
+
+def test_a_server_without_history_is_asked_for_it_once(tmp_path):
+    site = Site(tmp_path, history=False)
+    job = site.submitted("sleep 60")
+    for _ in range(4):
+        assert site.status(job)[0] == "running"
+    assert sum(" -x " in call for call in site.calls("qstat")) == 1
+    os.killpg(_process(site, job), 9)
+
+
 @pytest.mark.parametrize("settings", DIALECTS[1:], ids=["no history", "torque"])
 def test_ended_without_a_record_or_a_history_is_failed(tmp_path, settings):
     site = Site(tmp_path, **settings)
