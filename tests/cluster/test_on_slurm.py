@@ -22,7 +22,7 @@ from sgdwalk import checkpoints
 # The Slurm plugin has an environment of its own.
 PYTHON = {"pbs": sys.executable, "slurm": str(ROOT / ".venv-slurm" / "bin" / "python")}
 DELETE = {"pbs": "qdel", "slurm": "scancel"}
-PATIENCE = 420  # seconds for a whole study
+PATIENCE = 600  # seconds for a whole study
 
 
 def prepared(folder: Path, profile: str) -> WorkflowCopy:
