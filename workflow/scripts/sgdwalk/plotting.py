@@ -84,7 +84,12 @@ def legend_above(axis: Axes) -> None:
     """The axis's legend in one row above it, where it hides no data."""
     count = len(axis.get_legend_handles_labels()[0])
     axis.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=count, borderpad=0, handletextpad=0.3
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=count,
+        borderpad=0,
+        handletextpad=0.2,
+        columnspacing=0.8,
     )
 
 
