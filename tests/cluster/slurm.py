@@ -38,8 +38,12 @@ PartitionName=main Nodes=node Default=YES MaxTime=INFINITE State=UP
 """
 
 
+# Where jobs look for it, whose environment is not the one they were submitted from.
+USUAL = Path("/etc/slurm/slurm.conf")
+
+
 class Slurm:
-    """Started with ``start``; its commands work under ``environment``.
+    """Started with ``start``; its commands work under ``environment`` until ``stop``.
 
     Args:
         folder: empty; every user must be able to reach it, because munge has its own.
@@ -48,14 +52,11 @@ class Slurm:
     def __init__(self, folder: Path):
         self.folder = folder
         self.configuration = folder / "slurm.conf"
-        self.environment = {
-            **os.environ,
-            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
-            "SLURM_CONF": str(self.configuration),
-        }
+        self.environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
     def start(self) -> None:
         """Start munge, the controller and the node's daemon, and wait for the node."""
+        assert not USUAL.exists(), f"{USUAL} exists: this machine has a Slurm of its own"
         munge = self.folder / "munge"
         for name in (munge, self.folder / "state", self.folder / "spool"):
             name.mkdir()
@@ -72,6 +73,9 @@ class Slurm:
         self.configuration.write_text(
             CONFIGURATION.format(folder=self.folder, cores=os.cpu_count(), memory=memory)
         )
+        USUAL.parent.mkdir(exist_ok=True)
+        USUAL.unlink(missing_ok=True)
+        USUAL.symlink_to(self.configuration)
         self.run("slurmctld", "-c")
         self.run("slurmd", "-N", "node")
         deadline = time.monotonic() + 60
@@ -101,6 +105,8 @@ class Slurm:
             except (OSError, ValueError):
                 continue
             _end(process)
+        if USUAL.is_symlink() and USUAL.readlink() == self.configuration:
+            USUAL.unlink()
 
 
 def _end(process: int) -> None:

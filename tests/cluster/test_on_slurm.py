@@ -21,6 +21,12 @@ from sgdwalk import checkpoints
 
 # The Slurm plugin has an environment of its own.
 PYTHON = {"pbs": sys.executable, "slurm": str(ROOT / ".venv-slurm" / "bin" / "python")}
+OPTIONS = {
+    "pbs": [],
+    # there is no accounting, which sacct would ask
+    "slurm": ["--slurm-init-seconds-before-status-checks", "3"]
+    + ["--slurm-status-command", "squeue"],
+}
 DELETE = {"pbs": "qdel", "slurm": "scancel"}
 PATIENCE = 600  # seconds for a whole study
 
@@ -87,7 +93,7 @@ def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
             [PYTHON[profile], "-m", "snakemake", "--profile", profile, "--configfile", SMOKE]
             + ["--seconds-between-status-checks", "3", "--latency-wait", "20"]
             + ["--resources", "lane=1"]  # a group must fit on a node of two cores
-            + (["--slurm-init-seconds-before-status-checks", "3"] if profile == "slurm" else []),
+            + OPTIONS[profile],
             cwd=copy.folder,
             env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=output,
