@@ -109,7 +109,7 @@ def test_resources_and_resume_points_rerun_nothing(smoke_copy, setting):
 
 
 def test_retraining_is_announced_and_can_be_declined(smoke_copy):
-    edit_function(smoke_copy, f"{LIBRARY}/training.py", "HARMLESS")
+    edit_function(smoke_copy, f"{LIBRARY}/recorder.py", "HARMLESS")
     planned = smoke_copy.snakemake("-n")
     assert "2 finished trainings will be made again" in planned.stdout
     assert "accept_training" in planned.stdout
