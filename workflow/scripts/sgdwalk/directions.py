@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry import principal_components, squared_distances
-from sgdwalk.recorder import increment_gram
 
 NORMALISATIONS = ("filter", "layer", "raw")
 BIAS_AND_NORM = ("fixed", "moved")
@@ -121,7 +120,7 @@ def principal_plane(positions: Tensor) -> PrincipalPlane:
         raise InputError(
             f"principal_plane: positions {tuple(positions.shape)}; must be (m, P), m of at least 3"
         )
-    gram = increment_gram(positions.cpu())
+    gram = window_gram(positions.cpu()).matrix.numpy()
     coordinates, _ = principal_components(gram, 2)
     squares = (coordinates**2).sum(axis=0)
     distances = squared_distances(gram)
