@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry import principal_components, squared_distances
+from sgdwalk.gram import window_gram
 
 NORMALISATIONS = ("filter", "layer", "raw")
 BIAS_AND_NORM = ("fixed", "moved")
