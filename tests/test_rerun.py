@@ -22,6 +22,10 @@ def test_nothing_changed(smoke):
     assert smoke.plan() == {}
 
 
+def test_nothing_changed_under_the_cluster_profile_either(smoke):
+    assert smoke.plan("--profile", "pbs") == {}
+
+
 def test_a_comment_a_docstring_and_formatting_change_nothing(smoke_copy):
     for file in ("training.py", "diffusion.py", "files.py"):
         path = smoke_copy.folder / LIBRARY / file
