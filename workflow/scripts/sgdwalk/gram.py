@@ -17,6 +17,7 @@ from sgdwalk.errors import InputError
 
 TOLERANCE = 1e-5  # of MSD(lag) against float64 arithmetic on the same positions
 _BLOCK_BYTES = 32 * 2**20  # of increments at a time: large for a matrix product, small in memory
+CHECKED_PAIRS = 128  # positions compared directly at each checked lag
 _PANELS = 4  # row panels of the lower triangle; 4 leave 10/16 of the full product to compute
 
 
@@ -119,24 +120,37 @@ def _symmetric(lower: torch.Tensor) -> torch.Tensor:
 
 
 def _largest_error(gram: torch.Tensor, positions: torch.Tensor) -> float:
-    """Largest relative error of MSD from the Gram matrix among the lags most at risk."""
-    msd = msd_of_gram(gram)
+    """Largest relative error of squared distances from the Gram matrix, at the lags most at risk.
+
+    Up to ``CHECKED_PAIRS`` pairs spread over the window stand for all of a lag: rounding errors are
+    alike in all of them and average out further in the mean over more.
+    """
+    prefix = _prefix(gram)
+    msd = _msd(prefix)
     lags = torch.arange(1, len(msd) + 1, dtype=torch.float64, device=msd.device)
     # rounding adds up like lag * MSD(1); it hurts most where MSD(lag) is small beside that
     worst = int(torch.argmin(msd.clamp_min(0) / lags)) + 1
-    steps = positions.shape[0]
+    steps, square = positions.shape[0], prefix.diagonal()
     errors = []
     for lag in {1, min(2, steps - 1), max(1, steps // 2), steps - 1, worst}:
-        exact = _direct_msd(positions, lag)
-        difference = abs(float(msd[lag - 1]) - exact)
+        count = min(CHECKED_PAIRS, steps - lag)
+        first = torch.linspace(0, steps - lag - 1, count, device=positions.device).long()
+        exact = float(_squared_distances(positions, first, lag).sum())
+        found = float((square[first + lag] + square[first] - 2 * prefix[first, first + lag]).sum())
+        difference = abs(found - exact)
         errors.append(difference / exact if exact > 0 else (0.0 if difference == 0 else torch.inf))
     return max(errors)
 
 
-def msd_of_gram(gram: torch.Tensor) -> torch.Tensor:
-    """(T-1,) MSD at lags 1..T-1 from a (T-1, T-1) Gram matrix, through 2-D prefix sums."""
+def _prefix(gram: torch.Tensor) -> torch.Tensor:
+    """(T, T) sums of a (T-1, T-1) Gram matrix over all rows and columns before."""
     prefix = torch.zeros(len(gram) + 1, len(gram) + 1, dtype=gram.dtype, device=gram.device)
     prefix[1:, 1:] = gram.cumsum(0).cumsum(1)
+    return prefix
+
+
+def _msd(prefix: torch.Tensor) -> torch.Tensor:
+    """(T-1,) MSD at lags 1..T-1."""
     square = prefix.diagonal()
     return torch.stack(
         [
@@ -146,16 +160,15 @@ def msd_of_gram(gram: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _direct_msd(positions: torch.Tensor, lag: int) -> float:
-    """MSD at one lag without the Gram matrix; a difference of float32 numbers is good to 6e-8."""
-    pairs = positions.shape[0] - lag
-    width = max(1, _BLOCK_BYTES // (8 * pairs * positions.dtype.itemsize))
-    total = torch.zeros(pairs, dtype=torch.float64, device=positions.device)
-    for first in range(0, positions.shape[1], width):
-        block = positions[:, first : first + width]
-        difference = block[lag:] - block[:-lag]
+def _squared_distances(positions: torch.Tensor, first: torch.Tensor, lag: int) -> torch.Tensor:
+    """Squared distances without the Gram matrix; float32 differences are good to 6e-8."""
+    width = max(1, _BLOCK_BYTES // (16 * len(first) * positions.dtype.itemsize))
+    total = torch.zeros(len(first), dtype=torch.float64, device=positions.device)
+    for column in range(0, positions.shape[1], width):
+        block = positions[:, column : column + width]
+        difference = block[first + lag] - block[first]
         total += difference.square_().sum(1)
-    return float(total.mean())
+    return total
 
 
 @contextmanager
