@@ -33,7 +33,7 @@ from sgdwalk.trajectory_file import EPOCH_VALUES, Layout, assemble
 NOISE_GRAM_ROWS = 128  # largest number of an epoch's steps whose noise Gram matrix is kept
 # Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
 # few seconds, in which so much can still be written, and most windows close without ever being.
-UNSAVED_BYTES = 512 * 2**20
+UNSAVED_BYTES = 2**30
 EPOCH_ENTRIES = 1024  # coordinates of the mean gradient kept per epoch
 
 
