@@ -84,20 +84,15 @@ def draw_lag_curves(
 
 def exponent_series(windows: Sequence[WindowGeometry]) -> list[Series]:
     """H, J, L and M by window."""
-    return [
-        Series(
-            symbol,
-            marker,
-            f"C{k}",
-            [window.exponents and getattr(window.exponents, name) for window in windows],
-        )
-        for k, (name, (symbol, marker)) in enumerate(EXPONENTS.items())
-    ]
+    return _series(windows, EXPONENTS)
 
 
 def ensemble_series(windows: Sequence[WindowEnsemble]) -> list[Series]:
     """H, J, L, M and the excess over their sum rule, pooled over seeds."""
-    names = {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")}
+    return _series(windows, {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")})
+
+
+def _series(windows: Sequence, names: dict[str, tuple[str, str]]) -> list[Series]:
     return [
         Series(
             symbol,
