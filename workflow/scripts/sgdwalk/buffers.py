@@ -60,11 +60,12 @@ class RowBuffer:
     def append(self, tensors: list[torch.Tensor]) -> torch.Tensor:
         """Fill the next row with tensors flattened one after the other; returns that row."""
         row = self.data[self.count]
-        flat = [tensor.detach().reshape(-1) for tensor in tensors]
-        if row.device == flat[0].device:
-            torch.cat(flat, out=row)
-        else:
-            row.copy_(torch.cat(flat))
+        with torch.no_grad():
+            flat = [tensor.reshape(-1) for tensor in tensors]
+            if row.device == flat[0].device:
+                torch.cat(flat, out=row)
+            else:
+                row.copy_(torch.cat(flat))
         self.count += 1
         return row
 

@@ -18,7 +18,9 @@ from sgdwalk.errors import InputError
 TOLERANCE = 1e-5  # of MSD(lag) against float64 arithmetic on the same positions
 _BLOCK_BYTES = 32 * 2**20  # of increments at a time: large for a matrix product, small in memory
 CHECKED_PAIRS = 128  # positions compared directly at each checked lag
-_PANELS = 4  # row panels of the lower triangle; 4 leave 10/16 of the full product to compute
+_PANELS = 8  # row panels of the lower triangle; 8 leave 36/64 of the full product to compute
+_PANEL_ROWS = 64  # thinner panels make slow matrix products
+_STRETCH = 1024  # elements whose float32 norm is as good as its last digit
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,19 @@ def plain_gram(rows: torch.Tensor) -> torch.Tensor:
         return _symmetric(_lower_products(rows, torch.float32, increments=False))
 
 
+def row_norms(rows: torch.Tensor) -> torch.Tensor:
+    """Norms of (N, P) rows, (N,) float64, good to about 1e-7 whatever P.
+
+    Short stretches are summed in the rows' own precision and added up in float64: as exact as
+    float64 throughout, and several times faster.
+    """
+    whole = rows.shape[1] // _STRETCH * _STRETCH
+    stretches = rows[:, :whole].unflatten(1, (-1, _STRETCH))
+    norms = torch.linalg.vector_norm(stretches, dim=2).double()
+    rest = rows[:, whole:].double()
+    return (norms.square().sum(1) + rest.square().sum(1)).sqrt()
+
+
 def _finish(layers, error, float64_products, sizes) -> Gram:
     matrix = layers.sum(0) if layers.shape[0] > 1 else layers[0]
     return Gram(matrix.cpu(), layers.cpu() if sizes else None, error, float64_products)
@@ -101,15 +116,17 @@ def _products(positions, sizes, dtype) -> torch.Tensor:
 
 def _lower_products(rows, dtype, *, increments) -> torch.Tensor:
     """Lower triangle (by panels) of the Gram matrix of rows or of their increments, float64."""
-    count = rows.shape[0] - increments
+    count, columns = rows.shape[0] - increments, rows.shape[1]
     gram = torch.zeros(count, count, dtype=torch.float64, device=rows.device)
-    width = max(1, _BLOCK_BYTES // (max(count, 1) * dtype.itemsize))
-    edges = torch.linspace(0, count, min(_PANELS, max(count, 1)) + 1).long().tolist()
-    for first in range(0, rows.shape[1], width):
+    width = min(columns, max(1, _BLOCK_BYTES // (max(count, 1) * dtype.itemsize)))
+    panels = max(1, min(_PANELS, count // _PANEL_ROWS))
+    edges = torch.linspace(0, count, panels + 1).long().tolist()
+    # made once: fresh memory for every block costs as much again as the subtraction
+    scratch = torch.empty(count if increments else 0, width, dtype=dtype, device=rows.device)
+    for first in range(0, columns, width):
         block = rows[:, first : first + width].to(dtype)
         if increments:
-            block = block[1:] - block[:-1]
-        block = block.contiguous()
+            block = torch.sub(block[1:], block[:-1], out=scratch[:, : block.shape[1]])
         for top, bottom in pairwise(edges):
             gram[top:bottom, :bottom] += block[top:bottom] @ block[:bottom].T
     return gram

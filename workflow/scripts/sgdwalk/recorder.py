@@ -26,7 +26,7 @@ from torch import nn
 
 from sgdwalk.buffers import RowBuffer
 from sgdwalk.errors import InputError
-from sgdwalk.gram import plain_gram, window_gram
+from sgdwalk.gram import plain_gram, row_norms, window_gram
 from sgdwalk.journal import Journal
 from sgdwalk.trajectory_file import EPOCH_VALUES, Layout, assemble
 
@@ -221,22 +221,17 @@ class TrajectoryRecorder:
             p.grad if p.grad is not None else torch.zeros_like(p) for p in self._parameters
         ]
         row = self._gradients.append(gradients)
-        # converted first: a norm that converts as it goes takes twice as long
-        norm = torch.linalg.vector_norm(row.double())
-        self._journal.append("gradient_norm", np.float64(float(norm)))
+        self._journal.append("gradient_norm", np.float64(row_norms(row[None]).item()))
         return row
 
     def _record_samples(self, gradient: torch.Tensor, position: torch.Tensor) -> None:
         if self._samples_per_step:
             chosen = self._draw.integers(0, self._total, self._samples_per_step)
-            values = gradient[torch.as_tensor(chosen, device=gradient.device)]
             self._journal.append("sample_index", chosen)
-            self._journal.append("sample_value", values.cpu().numpy())
+            self._journal.append("sample_value", _entries(gradient, torch.from_numpy(chosen)))
         if len(self._series):
-            for name, row in (("gradient", gradient), ("position", position)):
-                self._journal.append(
-                    f"series_{name}", row[self._series.to(row.device)].cpu().numpy()
-                )
+            self._journal.append("series_gradient", _entries(gradient, self._series))
+            self._journal.append("series_position", _entries(position, self._series))
 
     def _close_window(self, family: _Family) -> None:
         sizes = self._sizes if self._layer_grams else None
@@ -257,14 +252,13 @@ class TrajectoryRecorder:
         gradients = self._gradients.filled()
         mean = gradients.mean(0)
         gradients -= mean
-        noise = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
+        noise = row_norms(gradients)
         gram = plain_gram(gradients[:NOISE_GRAM_ROWS])
-        entries = torch.as_tensor(self._layout.epoch_entries, device=mean.device)
+        entries = torch.from_numpy(self._layout.epoch_entries)
         self._journal.append("noise_norm", noise.cpu().numpy())
         self._journal.append("noise_gram", gram.cpu().numpy())
-        norm = torch.linalg.vector_norm(mean, dtype=torch.float64)
-        self._journal.append("mean_gradient_norm", np.float64(float(norm)))
-        self._journal.append("mean_gradient", mean[entries].cpu().numpy())
+        self._journal.append("mean_gradient_norm", np.float64(row_norms(mean[None]).item()))
+        self._journal.append("mean_gradient", _entries(mean, entries))
         self._gradients.clear()
         self._journal.drop(f"gradients-{self._epoch}")
         self._epoch += 1
@@ -334,6 +328,10 @@ class TrajectoryRecorder:
 
 def _numpy(rows: torch.Tensor) -> np.ndarray:
     return rows.detach().cpu().numpy()
+
+
+def _entries(row: torch.Tensor, indices: torch.Tensor) -> np.ndarray:
+    return row.index_select(0, indices.to(row.device)).cpu().numpy()
 
 
 def _check_families(window) -> list[tuple[int, int]]:
