@@ -77,17 +77,17 @@ def crop_padded(
     Returns:
         Cropped images ``(N, C, H, W)``, a new tensor.
     """
-    if flipped is not None:
-        # Mirroring first and cropping at the mirrored place is the same, and quicker on a CPU.
-        images = torch.where(flipped[:, None, None, None], images.flip(3), images)
-        columns = torch.where(flipped, 2 * padding - columns, columns)
     count, channels, height, width = images.shape
     padded = images.new_empty(count, channels, height + 2 * padding, width + 2 * padding)
     padded[:] = torch.as_tensor(fill, dtype=images.dtype, device=images.device).view(-1, 1, 1)
     padded[:, :, padding : padding + height, padding : padding + width] = images
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, offset, offset, H, W)
-    image = torch.arange(count, device=images.device)
-    return windows.permute(0, 2, 3, 1, 4, 5)[image, rows, columns]
+    down = rows[:, None] + torch.arange(height, device=images.device)
+    right = columns[:, None] + torch.arange(width, device=images.device)
+    if flipped is not None:
+        right = torch.where(flipped[:, None], right.flip(1), right)
+    pixels = down[:, :, None] * padded.shape[3] + right[:, None, :]
+    pixels = pixels.view(count, 1, -1).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, pixels).view(images.shape)
 
 
 def default_augmentation(dataset: str) -> str:

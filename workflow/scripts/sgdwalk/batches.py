@@ -53,7 +53,7 @@ class Batches:
             order = torch.randperm(len(self.inputs), generator=shuffle)
             self._order, self._shuffled = order.to(self.inputs.device), epoch
         chosen = self._order[index * self.size : (index + 1) * self.size]
-        inputs, labels = self.inputs[chosen], self.labels[chosen]
+        inputs, labels = self.inputs.index_select(0, chosen), self.labels[chosen]
         if self.augment is not None:
             inputs = self.augment(inputs, self._generator.manual_seed(_mixed(self.seed, 1, step)))
         return inputs, labels

@@ -17,7 +17,8 @@ from sgdwalk.errors import InputError
 
 TOLERANCE = 1e-5  # of MSD(lag) against float64 arithmetic on the same positions
 _BLOCK_BYTES = 32 * 2**20  # of increments at a time: large for a matrix product, small in memory
-CHECKED_PAIRS = 128  # positions compared directly at each checked lag
+CHECKED_PAIRS = 128  # positions compared directly at each checked lag, at most
+_CHECK_BYTES = 2**20  # of displacements at a time: what a core's cache holds
 _PANELS = 8  # row panels of the lower triangle; 8 leave 36/64 of the full product to compute
 _PANEL_ROWS = 64  # thinner panels make slow matrix products
 _STRETCH = 1024  # elements whose float32 norm is as good as its last digit
@@ -150,11 +151,10 @@ def _largest_error(gram: torch.Tensor, positions: torch.Tensor) -> float:
     steps, square = positions.shape[0], prefix.diagonal()
     errors = []
     for lag in {1, min(2, steps - 1), max(1, steps // 2), steps - 1, worst}:
-        count = min(CHECKED_PAIRS, steps - lag)
-        first = torch.linspace(0, steps - lag - 1, count, device=positions.device).long()
-        exact = float(_squared_distances(positions, first, lag).sum())
-        found = float((square[first + lag] + square[first] - 2 * prefix[first, first + lag]).sum())
-        difference = abs(found - exact)
+        every = -(-(steps - lag) // CHECKED_PAIRS)
+        exact = float(_squared_distances(positions, lag, every).sum())
+        found = square[lag:] + square[:-lag] - 2 * prefix.diagonal(lag)
+        difference = abs(float(found[::every].sum()) - exact)
         errors.append(difference / exact if exact > 0 else (0.0 if difference == 0 else torch.inf))
     return max(errors)
 
@@ -177,14 +177,17 @@ def _msd(prefix: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _squared_distances(positions: torch.Tensor, first: torch.Tensor, lag: int) -> torch.Tensor:
-    """Squared distances without the Gram matrix; float32 differences are good to 6e-8."""
-    width = max(1, _BLOCK_BYTES // (16 * len(first) * positions.dtype.itemsize))
-    total = torch.zeros(len(first), dtype=torch.float64, device=positions.device)
-    for column in range(0, positions.shape[1], width):
-        block = positions[:, column : column + width]
-        difference = block[first + lag] - block[first]
-        total += difference.square_().sum(1)
+def _squared_distances(positions: torch.Tensor, lag: int, every: int) -> torch.Tensor:
+    """Squared displacements of every so many-th pair at a lag, without the Gram matrix.
+
+    Float32 differences are good to 6e-8.
+    """
+    later, earlier = positions[lag::every], positions[:-lag:every]
+    width = max(1, _CHECK_BYTES // (len(later) * positions.dtype.itemsize))
+    total = torch.zeros(len(later), dtype=torch.float64, device=positions.device)
+    for first in range(0, positions.shape[1], width):
+        columns = slice(first, first + width)
+        total += (later[:, columns] - earlier[:, columns]).square_().sum(1)
     return total
 
 
