@@ -18,8 +18,9 @@ from pathlib import Path
 STATE = Path(".snakemake/pbs")
 # A server that hangs must not hold up Snakemake.
 QUERY_SECONDS = 20
-# qstat's exit codes for jobs it does not know (any more): the server did answer.
-_ANSWERED = (0, 35, 153)
+# qstat's exit codes where the server did answer: jobs it does not know, or knows as history only,
+# or of which it keeps no history.
+_ANSWERED = (0, 35, 36, 153)
 _WAITING = {"Q", "H", "W", "T", "S", "U", "M"}
 _ALIVE = _WAITING | {"R", "E", "B"}
 

@@ -49,7 +49,8 @@ def _rows(section: Mapping, root: Mapping, prefix: str) -> Iterator[str]:
         text = " ".join(inner.get("description", "").split())
         if "enum" in inner:
             text += f" One of {', '.join(f'`{value}`' for value in inner['enum'])}."
-        default = "required" if key in required else f"`{_said(inner.get('default'))}`"
+        default = section.get("default", {}).get(key, inner.get("default"))
+        default = "required" if key in required else f"`{_said(default)}`"
         if "properties" in inner and not prefix and root.get("properties", {}).get(key):
             default = "see below"
         yield f"| `{prefix}{key}` | {default} | {text} |".replace("||", "\\|\\|")

@@ -46,6 +46,7 @@ def _fill(value: Any, schema: Mapping, root: Mapping) -> Any:
     types = [types] if isinstance(types, str) else types
     if isinstance(value, Mapping) and "object" in types:
         properties = schema.get("properties", {})
+        value = {**schema.get("default", {}), **value}
         filled = {k: _fill(v, properties.get(k, {}), root) for k, v in value.items()}
         for key, inner in properties.items():
             inner = resolved(inner, root)

@@ -11,7 +11,7 @@ from sgdwalk import plotting
 from sgdwalk.power_fit import Estimate
 from sgdwalk.roughness import Roughness
 from sgdwalk.window_geometry import WindowGeometry
-from sgdwalk.window_panels import Series, short_legend
+from sgdwalk.window_panels import Series
 
 LENGTH = "(parameter)"
 DISTANCE = f"distance $r$ {LENGTH}"
@@ -106,7 +106,7 @@ def draw_fragment(axis: Axes, window: WindowGeometry) -> None:
         fontsize=6,
         va="top",
     )
-    short_legend(axis)
+    plotting.legend_above(axis, size=6)
 
 
 def draw_contour(axis: Axes, windows, chosen, colours) -> None:

@@ -80,15 +80,21 @@ def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) 
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
-def legend_above(axis: Axes) -> None:
-    """The axis's legend in one row above it, where it hides no data."""
-    count = len(axis.get_legend_handles_labels()[0])
+def legend_above(axis: Axes, size: float | None = None) -> None:
+    """The axis's legend in one row above it, where it hides no data.
+
+    Args:
+        axis: whose legend it is.
+        size: of its letters in points; None for the usual.
+    """
     axis.legend(
         loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=count,
+        bbox_to_anchor=(1.02, 1),
+        ncols=len(axis.get_legend_handles_labels()[0]),
         borderpad=0,
-        handletextpad=0.2,
+        fontsize=size,
+        handlelength=1,
+        handletextpad=0.3,
         columnspacing=0.8,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from sgdwalk import plotting
 from sgdwalk.power_fit import Estimate
 
 
@@ -67,22 +68,7 @@ def draw_along_training(
     axis.set(xlabel="window start $t_w$ (steps)", ylabel=label)
     axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
     axis.set_xticks(x if len(x) < 5 else x[:: -(-len(x) // 5)])
-    short_legend(axis)
-
-
-def short_legend(axis: Axes) -> None:
-    """The axis's legend in one tight row above it, beside the panel's letter."""
-    count = len(axis.get_legend_handles_labels()[0])
-    axis.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.02, 1),
-        ncols=count,
-        borderpad=0,
-        fontsize=6,
-        handlelength=1,
-        handletextpad=0.3,
-        columnspacing=0.8,
-    )
+    plotting.legend_above(axis, size=6)
 
 
 def tidy_log_ticks(axes: Iterable[Axes]) -> None:
