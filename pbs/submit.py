@@ -121,7 +121,9 @@ def command(job: dict, site: dict, kind: str, messages: Path) -> list[str]:
     queue = site["queue"]
     if int(job["resources"].get("gpu", 0)) and site["gpu_queue"]:
         queue = site["gpu_queue"]
-    words = ["qsub", "-N", name, "-j", "oe", "-o", str(messages), *resources(job, kind)]
+    # without -S it is the user's login shell that reads the script
+    words = ["qsub", "-S", "/bin/bash", "-N", name, "-j", "oe", "-o", str(messages)]
+    words += resources(job, kind)
     if queue:
         words += ["-q", str(queue)]
     if site["project"]:

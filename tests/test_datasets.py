@@ -20,6 +20,7 @@ from sklearn.datasets import load_digits
 from torchvision import transforms
 
 from sgdwalk import dataset_sources, datasets, files
+from sgdwalk.dataset_names import DatasetSize, dataset_size
 from sgdwalk.errors import InputError
 
 # The constants of the published study's loader.
@@ -353,6 +354,18 @@ def write(path, arrays):
         with h5py.File(path, "w") as file:
             for key, value in arrays.items():
                 file[key] = value
+
+
+@pytest.mark.parametrize("file", ["own.npz", "own.h5"])
+def test_the_size_of_an_own_file_is_known_beforehand(file, tmp_path):
+    path = tmp_path / file
+    assert dataset_size(str(path), {}) is None
+    path.write_text("something else")
+    assert dataset_size(str(path), {}) is None
+    arrays = own_arrays()
+    arrays["train_labels"][3] = 6
+    write(path, arrays)
+    assert dataset_size(str(path), {}) == DatasetSize(30, (2, 4, 4), 7)
 
 
 @pytest.mark.parametrize("file", ["own.npz", "own.h5"])

@@ -51,3 +51,10 @@ def test_runs_by_name():
         plan(runs="al")
     with pytest.raises(InputError, match=f"no run '{runs[0]}x'; did you mean '{runs[0]}'"):
         plan(runs=[f"{runs[0]}x"])
+
+
+def test_no_more_samples_than_there_are():
+    assert plan(samples=1437)[0].settings["samples"] == 1437
+    assert plan(samples=None)[0].settings["samples"] is None
+    with pytest.raises(InputError, match=r"hessian.samples: 1438; allowed: at most 1437"):
+        plan(samples=1438)

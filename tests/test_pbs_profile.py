@@ -136,6 +136,7 @@ def test_words_for_openpbs(site):
     (call,) = site.calls("qsub")
     assert "-l select=1:ncpus=2:mem=1500mb -l walltime=180 -q long -P brains -m n" in call
     assert "ngpus" not in call
+    assert "-S /bin/bash" in call  # a login shell may be any
     site.submitted(resources={**JOB["resources"], "gpu": 1})
     assert "select=1:ncpus=2:mem=1500mb:ngpus=1 -l walltime=180 -q gpus" in site.calls("qsub")[1]
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import yaml
 
@@ -204,6 +205,23 @@ def test_a_length_in_a_grid_is_instead_of_the_default_one():
 def test_epochs_count_the_batches_of_each_batch_size():
     runs = study(defaults={"dataset": "cifar10"}, grids=[{"model": "fc3", "epochs": 2}]).runs
     assert [run.training["steps"] for run in runs.values()] == [2 * 391]
+
+
+def test_epochs_and_batch_sizes_of_an_own_file_are_checked(tmp_path):
+    arrays = {"inputs": np.zeros((30, 1, 8, 8)), "labels": np.arange(30) % 3}
+    path = tmp_path / "own.npz"
+    np.savez(path, **{f"{part}_{k}": v for part in ("train", "test") for k, v in arrays.items()})
+    own = {"model": "fc3", "dataset": str(path)}
+    runs = study(grids=[{**own, "epochs": 300, "batch_size": 10}]).runs
+    assert [run.training["steps"] for run in runs.values()] == [900]
+    refused("batch_size: 31; allowed: at most 30", grids=[{**own, "batch_size": 31}])
+    refused("alex' cannot take images", grids=[{**own, "batch_size": 3, "model": "alex"}])
+
+
+def test_a_resource_keeps_the_defaults_of_its_section():
+    resources = study(resources={"hessian": {"threads": 2}}).config["resources"]
+    assert resources["hessian"] == {"threads": 2, "mem_mb": 4000, "runtime": 60, "gpu": 0}
+    refused("resources.hessian.gpu: 2; .*at most 1", resources={"hessian": {"gpu": 2}})
 
 
 def test_options_that_are_lists_are_one_value_and_lists_of_them_a_sweep():

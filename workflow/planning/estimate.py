@@ -62,11 +62,11 @@ def networks() -> dict[str, Network]:
 
 
 def cost(run: Run, known: Mapping[str, Network]) -> Network | None:
-    """The network of a run at the size of its inputs, or None if it is one of the user's."""
+    """The network of a run at the size of its inputs, or None where its cost was not counted."""
     name = run.training["model"]
     network = known.get(name)
     size = dataset_size(run.training["dataset"], run.training["dataset_options"])
-    if network is None or size is None:
+    if network is None or size is None or len(size.input_shape) != 3:
         return None
     area = math.prod(size.input_shape[1:]) / _COUNTED_AT.get(name, 32) ** 2
     return Network(network.parameters, network.forward * area)

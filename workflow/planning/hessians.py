@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from planning.chosen_runs import chosen_runs
 from planning.study import Run
 from sgdwalk.checkpoint_steps import checkpoint_steps
+from sgdwalk.dataset_names import dataset_size
+from sgdwalk.errors import InputError
 
 _PLANNED = ("runs", "density_checkpoints", "eigenvectors")
 
@@ -37,7 +39,7 @@ def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
         runs: all runs of the study by id, in its order.
 
     Raises:
-        InputError: one line that names an unknown run.
+        InputError: one line with the first thing that is wrong.
     """
     steps = {
         name: checkpoint_steps(run.recording["checkpoints"], run.training["steps"])
@@ -47,9 +49,19 @@ def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
         name: set(_spread(found, section["density_checkpoints"])) for name, found in steps.items()
     }
     settings = {key: value for key, value in section.items() if key not in _PLANNED}
-    return Hessians(
-        chosen_runs("hessian.runs", section["runs"], list(runs)), steps, density, settings
-    )
+    chosen = chosen_runs("hessian.runs", section["runs"], list(runs))
+    for name in chosen:
+        _check_samples(section["samples"], runs[name].training)
+    return Hessians(chosen, steps, density, settings)
+
+
+def _check_samples(samples: int | None, training: Mapping) -> None:
+    size = dataset_size(training["dataset"], training["dataset_options"])
+    if samples is not None and size is not None and samples > size.samples:
+        raise InputError(
+            f"hessian.samples: {samples}; allowed: at most {size.samples}, the training samples "
+            f"of dataset {training['dataset']!r}, or nothing (null) for all"
+        )
 
 
 def _spread(steps: list[int], count: int) -> list[int]:

@@ -28,7 +28,7 @@ def steps_of(epochs: int, training: Mapping, where: str) -> int:
     if size is None:
         raise InputError(
             f"{where}.epochs: {epochs}; the size of dataset {training['dataset']!r} is not known "
-            "before it is made; allowed: steps instead"
+            "before it is read; allowed: steps instead"
         )
     return epochs * -(-size.samples // training["batch_size"])
 

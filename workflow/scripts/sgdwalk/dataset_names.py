@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
@@ -64,7 +71,9 @@ def check_dataset(name: str, options: Mapping) -> None:
 
 
 def dataset_size(name: str, options: Mapping) -> DatasetSize | None:
-    """Size of a dataset, from its name and options; None for the user's own."""
+    """Size of a dataset, from its name, options or file; None for a factory or an unusable file."""
+    if is_file(name):
+        return _size_of_file(Path(name), os.path.getmtime(name)) if os.path.isfile(name) else None
     size = _SIZES.get(name)
     if name != "gauss" or size is None:
         return size
@@ -72,3 +81,29 @@ def dataset_size(name: str, options: Mapping) -> DatasetSize | None:
     return DatasetSize(
         options.get("samples", size.samples), shape, options.get("num_classes", size.num_classes)
     )
+
+
+@cache
+def _size_of_file(path: Path, changed: float) -> DatasetSize | None:
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                labels = file["train_labels"], file["test_labels"]
+            with zipfile.ZipFile(path) as archive, archive.open("train_inputs.npy") as stream:
+                shape = _shape(stream)
+        else:
+            with h5py.File(path, "r") as file:
+                labels = file["train_labels"][()], file["test_labels"][()]
+                shape = file["train_inputs"].shape
+        classes = 1 + int(max(labels[0].max(), labels[1].max()))
+        return DatasetSize(shape[0], tuple(shape[1:]), classes)
+    except Exception:  # whatever is wrong with it, the job that reads it says so
+        return None
+
+
+def _shape(stream: BinaryIO) -> tuple[int, ...]:
+    """Shape of an array in a .npy stream, from its header: the array itself may be large."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)[0]
+    return np.lib.format.read_array_header_2_0(stream)[0]
