@@ -74,8 +74,8 @@ def draw_exponents(axis: Axes, windows) -> None:
             x + offset * width, value, errors, fmt=MARKERS[name], ms=3, lw=0.8, label=label
         )
     axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
-    axis.set(xlabel=r"window start $t_w$ (steps)", ylabel="exponent, 95 % interval")
-    axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
+    axis.set_ylabel("exponent, 95 % interval")
+    plotting.window_axis(axis, x, 4 * width)
     plotting.legend_above(axis)
 
 

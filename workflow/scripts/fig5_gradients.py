@@ -70,7 +70,9 @@ def draw_alpha(axis: Axes, run: RunGradients) -> None:
         if any(np.isfinite(r["null_alpha"]) for r in rows):
             errorbar(axis, x + shift, rows, "null_alpha", fmt=marker, color=colour, **hollow)
     axis.axhline(2, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
-    axis.set(xlabel=r"window start $t_w$ (steps)", ylabel=r"tail index $\alpha$, 95 %")
+    axis.set_ylabel(r"tail index $\alpha$, 95 %")
+    if x.size:
+        plotting.window_axis(axis, x, 4 * shift)
 
 
 def draw_increments(axis: Axes, run: RunGradients, windows: list[dict]) -> None:

@@ -127,7 +127,9 @@ def draw_ageing(axis: Axes, found: Ageing | None) -> None:
             label=rf"$\tau = {lag}${law}",
         )
     axis.axhline(1, color=NULL, lw=0.8, ls=":")
-    axis.set(yscale="log", xlabel="window start $t_w$ (steps)", ylabel="MSD / mean over windows")
+    axis.set(yscale="log", ylabel="MSD / mean over windows")
+    first = found.start + 1
+    plotting.window_axis(axis, first, 0.05 * (first[-1] - first[0]))
     axis.legend(loc="best")
 
 
@@ -146,10 +148,10 @@ def draw_ergodicity(axis: Axes, windows: Sequence[WindowEnsemble]) -> None:
     axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: Brownian")
     seeds = max(window.seeds for window in found)
     drawn = np.concatenate([[w.ergodicity.breaking, w.ergodicity.brownian] for w in found], axis=1)
-    axis.set_ylim(drawn[drawn > 0].min() / 10, drawn.max() * 10)  # few seeds: endless bands
+    axis.set_ylim(drawn[drawn > 0].min() / 10, drawn.max() * 100)  # few seeds: endless bands
     axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"EB($\tau$)")
     axis.set_title(f"{seeds} seeds", fontsize=7)
-    axis.legend(loc="best")
+    axis.legend(loc="upper right")
 
 
 def draw_moments(axis: Axes, window: WindowGeometry) -> None:
@@ -227,4 +229,4 @@ def draw_trees(axis: Axes, window: WindowGeometry) -> None:
         ylabel="length of spanning tree (parameter)",
     )
     axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
-    axis.legend(loc="best", title="dimension", title_fontsize=6.5)
+    axis.legend(loc="lower right", fontsize=5.5, title="dimension", title_fontsize=6)

@@ -80,6 +80,19 @@ def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) 
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
+def window_axis(axis: Axes, first: np.ndarray, margin: float) -> None:
+    """An abscissa of windows with ticks where they begin, five at most.
+
+    Args:
+        axis: whose abscissa it is.
+        first: step at which each window begins, increasing.
+        margin: left and right of them, in steps.
+    """
+    axis.set_xlabel("window start $t_w$ (steps)")
+    axis.set_xlim(first[0] - margin, first[-1] + margin)
+    axis.set_xticks(first[:: -(-len(first) // 5)])
+
+
 def legend_above(axis: Axes, size: float | None = None) -> None:
     """The axis's legend in one row above it, where it hides no data.
 
@@ -95,7 +108,7 @@ def legend_above(axis: Axes, size: float | None = None) -> None:
         fontsize=size,
         handlelength=1,
         handletextpad=0.3,
-        columnspacing=0.8,
+        columnspacing=0.7,
     )
 
 

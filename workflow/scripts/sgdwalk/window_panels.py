@@ -65,9 +65,8 @@ def draw_along_training(
         else:
             label_only = f"{one.label}: none"
             axis.plot([], [], ls="", marker=one.marker, color=one.colour, ms=3, label=label_only)
-    axis.set(xlabel="window start $t_w$ (steps)", ylabel=label)
-    axis.set_xlim(x[0] - 4 * width, x[-1] + 4 * width)
-    axis.set_xticks(x if len(x) < 5 else x[:: -(-len(x) // 5)])
+    axis.set_ylabel(label)
+    plotting.window_axis(axis, x, 4 * width)
     plotting.legend_above(axis, size=6)
 
 
