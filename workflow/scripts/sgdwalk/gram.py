@@ -93,9 +93,9 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     """
     whole = rows.shape[1] // _STRETCH * _STRETCH
     stretches = rows[:, :whole].unflatten(1, (-1, _STRETCH))
-    norms = torch.linalg.vector_norm(stretches, dim=2).double()
-    rest = rows[:, whole:].double()
-    return (norms.square().sum(1) + rest.square().sum(1)).sqrt()
+    norms = torch.linalg.vector_norm(stretches, dim=2)
+    parts = torch.cat([norms, rows[:, whole:]], dim=1)
+    return torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
 
 
 def _finish(layers, error, float64_products, sizes) -> Gram:
