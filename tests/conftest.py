@@ -1,4 +1,4 @@
-"""A finished smoke study, made once per test session by the real workflow."""
+"""What many tests start from: a smoke study finished by the real workflow, a dataset file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from workflow_copy import ROOT, WorkflowCopy
+
+from sgdwalk import datasets
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +47,11 @@ def smoke_copy(_finished, tmp_path) -> WorkflowCopy:
 def fresh_copy(tmp_path) -> WorkflowCopy:
     """A copy of the repository without any results."""
     return WorkflowCopy.of(ROOT, tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    """The prepared file of scikit-learn's digits."""
+    path = tmp_path_factory.mktemp("data") / "digits.h5"
+    datasets.save(datasets.load("digits"), path)
+    return path

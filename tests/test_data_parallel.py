@@ -9,7 +9,6 @@ import torch
 from test_resume import assert_same_run, start, train, wait_for
 from torch import nn
 
-from sgdwalk import datasets
 from sgdwalk.data_parallel import Place, check_network, share
 from sgdwalk.errors import InputError
 from sgdwalk.trajectory import Trajectory
@@ -29,13 +28,6 @@ SETTINGS = {
     },
 }
 TWO = {**SETTINGS, "processes": 2, "threads": 2}
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "digits.h5"
-    datasets.save(datasets.load("digits"), path)
-    return path
 
 
 @pytest.fixture(scope="module")

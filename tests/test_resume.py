@@ -17,17 +17,10 @@ import pytest
 import torch
 from workflow_copy import ROOT
 
-from sgdwalk import checkpoints, datasets
+from sgdwalk import checkpoints
 from sgdwalk.trajectory import Trajectory
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "digits.h5"
-    datasets.save(datasets.load("digits"), path)
-    return path
 
 
 def start(folder, dataset, **settings) -> subprocess.Popen:

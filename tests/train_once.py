@@ -57,7 +57,8 @@ def main(folder: str, dataset: str, settings: dict) -> None:
     machine = Machine(
         threads=settings.get("threads", 1),
         processes=settings.get("processes", 1),
-        device="cpu",
+        device=settings.get("device", "cpu"),
+        deterministic=True,
         resume_minutes=1000,
         resume_steps=settings.get("resume_steps", 7),
     )

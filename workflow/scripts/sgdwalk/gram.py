@@ -72,7 +72,8 @@ def window_gram(positions: torch.Tensor, sizes: list[int] | None = None) -> Gram
         if positions.dtype == torch.float64:
             return _finish(_products(positions, sizes, torch.float64), 0.0, True, sizes)
         layers = _products(positions, sizes, torch.float32)
-        error = _largest_error(layers.sum(0), positions)
+        # on the CPU: sums along a GPU's tensor are not deterministic
+        error = _largest_error(layers.sum(0).cpu(), positions)
         # written so that a NaN error also asks for the exact products
         if not error <= TOLERANCE:
             return _finish(_products(positions, sizes, torch.float64), error, True, sizes)

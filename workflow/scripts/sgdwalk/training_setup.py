@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,7 +67,11 @@ def prepare_device(device: str, threads: int, deterministic: bool = False) -> to
     if device == "cuda" and not cuda:
         raise InputError("resources.device: cuda, but no GPU is visible; allowed here: auto, cpu")
     chosen = torch.device("cuda" if cuda and device != "cpu" else "cpu")
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses
     torch.use_deterministic_algorithms(deterministic or chosen.type == "cpu")
+    # else every new tensor is written once more, window buffers included
+    torch.utils.deterministic.fill_uninitialized_memory = False
     return chosen
 
 
