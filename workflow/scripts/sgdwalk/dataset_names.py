@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-import h5py
 import numpy as np
 
 from sgdwalk.errors import InputError
@@ -92,6 +91,8 @@ def _size_of_file(path: Path, changed: float) -> DatasetSize | None:
             with zipfile.ZipFile(path) as archive, archive.open("train_inputs.npy") as stream:
                 shape = _shape(stream)
         else:
+            import h5py
+
             with h5py.File(path, "r") as file:
                 labels = file["train_labels"][()], file["test_labels"][()]
                 shape = file["train_inputs"].shape
