@@ -181,7 +181,7 @@ class TrajectoryRecorder:
             loss: the loss at the current position, a number or a tensor with one element.
         """
         recorded = [f for f in self._families if self.step % f.stride == 0]
-        self._journal.append("loss", np.float64(float(loss)))
+        self._journal.append("loss", np.float64(torch.as_tensor(loss).item()))
         if self._probe is not None:
             value = float(self._probe()) if recorded else np.nan
             self._journal.append("probe_loss", np.float64(value))
