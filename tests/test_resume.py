@@ -68,6 +68,7 @@ def assert_same_run(folder, expected):
         for name in arrays:
             np.testing.assert_array_equal(one[name][()], other[name][()], err_msg=name)
     names = sorted(p.name for p in (expected / "checkpoints").glob("*.pt"))
+    assert names
     assert sorted(p.name for p in (folder / "checkpoints").glob("*.pt")) == names
     for name in names:
         one = checkpoints.load(folder / "checkpoints" / name)

@@ -10,14 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
-import torch
 import yaml
+from test_resume import assert_same_run
 from workflow_copy import ROOT, SMOKE, WorkflowCopy
-
-from sgdwalk import checkpoints
 
 # The Slurm plugin has an environment of its own.
 PYTHON = {"pbs": sys.executable, "slurm": str(ROOT / ".venv-slurm" / "bin" / "python")}
@@ -67,22 +63,6 @@ def in_training(run: Path) -> dict | None:
         return None
 
 
-def assert_same(one: Path, other: Path) -> None:
-    """Every array of two trajectories, and every weight of their checkpoints."""
-    with h5py.File(one / "trajectory.h5") as first, h5py.File(other / "trajectory.h5") as second:
-        names = []
-        second.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
-        assert len(names) > 30
-        for name in names:
-            np.testing.assert_array_equal(first[name][()], second[name][()], err_msg=name)
-    saved = sorted(path.name for path in (other / "checkpoints").glob("*.pt"))
-    assert saved
-    for name in saved:
-        first, second = (checkpoints.load(run / "checkpoints" / name) for run in (one, other))
-        for key, value in second["model"].items():
-            assert torch.equal(first["model"][key], value), f"{name}: {key}"
-
-
 @pytest.mark.parametrize("profile", ["pbs", "slurm"])
 def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
     copy = prepared(tmp_path / "copy", profile)
@@ -127,7 +107,7 @@ def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
         again = slurm.job(in_lock(run)["job"])
         assert again["JobState"] == "COMPLETED"
         assert again["TimeLimit"] > "00:01:00"
-        assert_same(run, smoke.results / "runs" / run.name)
+        assert_same_run(run, smoke.results / "runs" / run.name)
     for table in (smoke.results / "tables").glob("*.csv"):
         assert (copy.results / "tables" / table.name).read_text() == table.read_text()
     assert copy.plan() == {}

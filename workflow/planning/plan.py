@@ -13,8 +13,9 @@ from pathlib import Path
 
 import yaml
 
+from planning.chosen_runs import chosen_runs
 from planning.estimate import Needs, cost, hessian_operations, needs, networks
-from planning.study import Run, Study, read_study
+from planning.study import Study, read_study
 from sgdwalk.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -60,14 +61,6 @@ def measured_rate(study: Study, operations: dict[str, float]) -> tuple[float, in
     return (done / seconds if seconds else 0.0), count
 
 
-def hessian_runs(study: Study) -> list[Run]:
-    """Runs whose Hessians are measured."""
-    chosen, runs = study.config["hessian"]["runs"], list(study.runs.values())
-    if isinstance(chosen, str):
-        return runs if chosen == "all" else runs[:1]
-    return [study.runs[name] for name in chosen]
-
-
 def report(study: Study, jobs: dict[str, int], rate: float | None) -> str:
     """The plan in lines for a person.
 
@@ -91,10 +84,11 @@ def report(study: Study, jobs: dict[str, int], rate: float | None) -> str:
             source = "assumed; give yours: make plan RATE=5" if gpus else "measured on one core"
     else:
         source = "as given"
+    section = study.config["hessian"]
     hessians = sum(
-        hessian_operations(run, costs[run.id], study.config["hessian"])
-        for run in hessian_runs(study)
-        if costs[run.id] is not None
+        hessian_operations(study.runs[name], costs[name], section)
+        for name in chosen_runs("hessian.runs", section["runs"], list(study.runs))
+        if costs[name] is not None
     )
     lines = [
         f"Study '{study.name}': {len(study.runs)} trainings, {sum(jobs.values())} jobs to run",

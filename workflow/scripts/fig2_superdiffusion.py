@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from launch import job
 from sgdwalk import diffusion_file, plotting
 from sgdwalk.diffusion_file import DiffusionRecord
+from sgdwalk.window_families import first_family
 
 LABELS = {"exponent_short": "first regime", "exponent_max": "steepest", "exponent_long": "last"}
 LAG = r"lag $\tau$ (steps)"
@@ -69,7 +70,7 @@ def draw_exponents(axis: Axes, windows) -> None:
     width = 0.12 * (np.diff(x).min() if len(x) > 1 else 1.0)
     for offset, (name, label) in zip((-1, 0, 1), LABELS.items(), strict=True):
         value, low, high = np.array([w.exponents[name] for w in windows]).T
-        errors = np.clip([value - low, high - value], 0, None)
+        errors = plotting.error_bars(value, low, high)
         axis.errorbar(
             x + offset * width, value, errors, fmt=MARKERS[name], ms=3, lw=0.8, label=label
         )
@@ -81,9 +82,8 @@ def draw_exponents(axis: Axes, windows) -> None:
 
 with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
-    short = min(((w.stride, w.length) for w in run.windows), default=None)
-    windows = [w for w in run.windows if (w.stride, w.length) == short]
-    long = [w for w in run.windows if (w.stride, w.length) != short]
+    windows = first_family(run.windows)
+    long = [w for w in run.windows if w not in windows]
     names = ["msd", "all", "local", *(["long"] if long else []), "first", "exponents"]
     figure, axes = plotting.panels(names)
     if windows:

@@ -14,10 +14,11 @@ from sgdwalk.landscape_panels import (
     draw_raw_msl,
     roughness_series,
 )
+from sgdwalk.window_families import first_family
 
 with job(snakemake) as log:
     run = geometry_file.read(snakemake.input[0])
-    windows = geometry_file.shortest_stride(run.windows)
+    windows = first_family(run.windows)
     figure, axes = plotting.panels(
         ["msl", "fragment", "contour", "by_distance", "by_contour", "displacement"]
         + ["roughness", "excursions", "dimension"]

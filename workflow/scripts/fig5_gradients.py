@@ -55,7 +55,7 @@ def draw_density(axis: Axes, run: RunGradients, name: str, fit: dict, where: str
 
 def errorbar(axis: Axes, x, rows: list[dict], key: str, **style) -> None:
     value, low, high = (np.array([r[key + end] for r in rows]) for end in ("", "_low", "_high"))
-    errors = np.clip(np.nan_to_num([value - low, high - value]), 0, None)
+    errors = plotting.error_bars(value, low, high)
     axis.errorbar(x, value, errors, lw=0.8, ms=3.5, **style)
 
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 
 from launch import job
 from sgdwalk import diffusion_file, plotting, window_panels
+from sgdwalk.window_families import first_family
 
 
 def draw_msd(figure, axis: Axes, windows) -> None:
@@ -31,8 +32,7 @@ def draw_local(axis: Axes, windows, colours, style: str) -> None:
 
 with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
-    first = min(((w.stride, w.length) for w in run.windows), default=None)
-    short = [w for w in run.windows if (w.stride, w.length) == first]
+    short = first_family(run.windows)
     longest = max((w.stride for w in run.windows), default=1)
     long = [w for w in run.windows if w.stride == longest and w not in short]
     figure, axes = plotting.panels(["short", "long", "local"])

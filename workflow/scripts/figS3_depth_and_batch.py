@@ -41,7 +41,7 @@ def draw(axis: Axes, name: str, across: str, by: str, points, published, colours
             axis.plot(np.full(len(others), at), others, "_", color=colour, ms=4, alpha=0.35)
         if ours:
             middle, low, high = np.array([p.values[name] for p in ours]).T
-            errors = np.nan_to_num(np.clip([middle - low, high - middle], 0, None))
+            errors = plotting.error_bars(middle, low, high)
             axis.errorbar(x, middle, errors, fmt="o-", ms=4, lw=0.9, color=colour)
         theirs = [p for p in published if place(p)[by] == value and name in p.values]
         theirs = sorted(theirs, key=lambda p: place(p)[across])

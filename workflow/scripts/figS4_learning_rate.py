@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from launch import job
 from sgdwalk import diffusion_file, plotting
 from sgdwalk.published import published_exponents
-from sgdwalk.sweep_points import SweepPoint, first_family, sweep_points
+from sgdwalk.sweep_points import SweepPoint, sweep_points
 from sgdwalk.trajectory import Trajectory
+from sgdwalk.window_families import first_family
 
 SHOWN = {
     "exponent_max": ("o", "C0", "steepest, first window"),
@@ -26,7 +27,7 @@ def draw_exponents(axis: Axes, points: list[SweepPoint]) -> None:
             others = point.others[name]
             axis.plot(np.full(len(others), rate(point)), others, "_", color=colour, alpha=0.35)
         value, low, high = np.array([p.values[name] for p in points]).T
-        errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+        errors = plotting.error_bars(value, low, high)
         x = [rate(p) for p in points]
         axis.errorbar(x, value, errors, fmt=f"{marker}-", ms=4, lw=0.9, color=colour, label=label)
         theirs = [p for p in published_exponents() if p.batch_size is None]
@@ -56,7 +57,7 @@ def draw_losses(axis: Axes, runs: dict, colours: dict) -> None:
 
 
 def draw_msd(axis: Axes, value: float, diffusion, limits: tuple[float, float]) -> None:
-    windows = first_family(diffusion)
+    windows = first_family(diffusion.windows)
     axis.set_title(rf"$\eta$ = {value:g}", fontsize=8)
     if not windows:
         plotting.message(axis, f"diverged at step {diffusion.diverged_at}")
@@ -70,7 +71,7 @@ def draw_msd(axis: Axes, value: float, diffusion, limits: tuple[float, float]) -
 
 def msd_limits(shown) -> tuple[float, float]:
     """The same for all rates, so that they can be compared."""
-    msd = [w.curves["msd"] for diffusion in shown for w in first_family(diffusion)]
+    msd = [w.curves["msd"] for diffusion in shown for w in first_family(diffusion.windows)]
     found = np.concatenate(msd) if msd else np.ones(1)
     return found.min() / 2, found.max() * 2
 

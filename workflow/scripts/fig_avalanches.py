@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from launch import job
 from sgdwalk import geometry_file, plotting, window_panels
 from sgdwalk.power_fit import Estimate
+from sgdwalk.window_families import first_family
 from sgdwalk.window_panels import Series
 
 
@@ -78,7 +79,7 @@ def draw_moving_variance(axis: Axes, run) -> None:
 
 with job(snakemake) as log:
     run = geometry_file.read(snakemake.input[0])
-    windows = geometry_file.shortest_stride(run.windows)
+    windows = first_family(run.windows)
     figure, axes = plotting.panels(
         ["loss", "increment", "durations", "sizes", "mean_duration", "moving_variance"]
     )

@@ -14,6 +14,7 @@ from sgdwalk.anatomy_panels import (
     ensemble_series,
     exponent_series,
 )
+from sgdwalk.window_families import first_family
 
 PANELS = ["path", "shares", "autocorrelation", "reversals", "exponents", "pooled", "ageing"]
 PANELS += ["ergodicity", "first_moments", "moments", "zeta", "trees"]
@@ -21,7 +22,7 @@ PANELS += ["ergodicity", "first_moments", "moments", "zeta", "trees"]
 with job(snakemake) as log:
     run = geometry_file.read(snakemake.input.geometry)
     together = [w for path in snakemake.input.ensemble for w in seed_ensemble.read(path)[0]]
-    windows = geometry_file.shortest_stride(run.windows)
+    windows = first_family(run.windows)
     figure, axes = plotting.panels(PANELS, columns=4)
     if windows:
         chosen = window_panels.first_middle_last(len(windows))
@@ -45,7 +46,7 @@ with job(snakemake) as log:
     else:
         for name in set(PANELS) - {"pooled", "ergodicity"}:
             plotting.message(axes[name], "no whole window was recorded")
-    short = geometry_file.shortest_stride(together)
+    short = first_family(together)
     draw_ergodicity(axes["ergodicity"], short)
     if short:
         window_panels.draw_along_training(

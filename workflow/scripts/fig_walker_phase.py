@@ -60,7 +60,7 @@ def draw_lines(axis: Axes, table: dict, noises: list, exponents: list) -> None:
         means = [table[H, s]["exponent_final_free"] for s in noises if (H, s) in table]
         x = shift * np.array([s for s in noises if (H, s) in table])
         value, low, high = np.array([(m.value, m.low, m.high) for m in means]).T
-        errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+        errors = plotting.error_bars(value, low, high)
         axis.errorbar(
             x, value, errors, fmt="o-", ms=3, lw=0.8, color=colour, label=f"$H$ = {said(H)}"
         )

@@ -187,7 +187,7 @@ def draw_zeta(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) ->
             continue
         drawn = True
         ends = np.array([[f.exponent_low, f.exponent_high] for f in found.fits]).T
-        errors = np.clip([found.zeta - ends[0], ends[1] - found.zeta], 0, None)
+        errors = plotting.error_bars(found.zeta, *ends)
         c = found.curvature
         axis.errorbar(
             found.orders,

@@ -11,7 +11,6 @@ from torch import Tensor
 from sgdwalk import checkpoints, dataset_files
 from sgdwalk.edge_of_stability import edge_of_stability
 from sgdwalk.eigenspaces import share_inside
-from sgdwalk.errors import InputError
 from sgdwalk.hessian_file import CheckpointHessian, HessianSettings, nothing
 from sgdwalk.hessian_product import HessianProduct, balanced_subset
 from sgdwalk.lanczos import Eigenpairs, NotFiniteError, extreme_eigenpairs
@@ -58,11 +57,8 @@ def measure(
     values, status = nothing(settings), content["status"]
     vectors = np.empty((parameters, 0), np.float32)
     if status == "reached":
-        try:
+        with checkpoints.restoring(checkpoint):
             run.restore(content)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{checkpoint}: not of this run's network ({reason})") from error
         try:
             leading, found = _curvature(run, batch, settings, density, memory)
         except NotFiniteError:

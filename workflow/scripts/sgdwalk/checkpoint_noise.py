@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from sgdwalk import checkpoints, dataset_files
-from sgdwalk.errors import InputError
 from sgdwalk.minibatch_noise import MinibatchNoise, last_batch_size, minibatch_noise
 from sgdwalk.training_setup import (
     TrainingSettings,
@@ -62,19 +61,13 @@ class CheckpointNoise:
         Raises:
             InputError: if there is none, or one is damaged or of another network.
         """
-        paths = {int(path.stem): path for path in Path(folder).glob("*.pt")}
-        if not paths:
-            raise InputError(f"{folder}: no checkpoints; the rule train makes them")
-        for step in sorted(paths):
-            content = checkpoints.load(paths[step], self._device)
+        for step, path in checkpoints.by_step(folder).items():
+            content = checkpoints.load(path, self._device)
             if content["status"] != "reached":
                 yield step, None
                 continue
-            try:
+            with checkpoints.restoring(path):
                 self._model.load_state_dict(content["model"])
-            except RuntimeError as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(f"{paths[step]}: not of this run's network ({reason})") from error
             yield step, self._at(step)
 
     def _at(self, step: int) -> MinibatchNoise | None:

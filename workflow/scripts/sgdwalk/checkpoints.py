@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -51,6 +52,32 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> dict:
     if not isinstance(content, dict) or sealed.get("digest") != _digest(content):
         raise InputError(f"{path}: damaged; its content is not what was written")
     return content
+
+
+def by_step(folder: str | Path) -> dict[int, Path]:
+    """Files of a run's checkpoints by their step, increasing.
+
+    Raises:
+        InputError: if there are none.
+    """
+    paths = {int(path.stem): path for path in Path(folder).glob("*.pt")}
+    if not paths:
+        raise InputError(f"{folder}: no checkpoints; the rule train makes them")
+    return dict(sorted(paths.items()))
+
+
+@contextmanager
+def restoring(path: str | Path) -> Iterator[None]:
+    """Load the content of a checkpoint into a network in this block.
+
+    Raises:
+        InputError: if the network is another one; one line in place of torch's many.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not of this run's network ({reason})") from error
 
 
 def not_reached(step: int, diverged_at: int) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,9 +149,3 @@ def read(path: str | Path) -> RunGeometry:
             None if diverged < 0 else diverged,
             files.origin(file),
         )
-
-
-def shortest_stride(windows: Sequence[WindowGeometry]) -> list[WindowGeometry]:
-    """Windows of the first family: the shortest stride and, of those, the shortest length."""
-    first = min(((w.stride, w.length) for w in windows), default=None)
-    return [w for w in windows if (w.stride, w.length) == first]

@@ -80,6 +80,14 @@ def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) 
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
+def error_bars(value, low, high) -> np.ndarray:
+    """(2, n) lengths of the bars from values down and up to the ends of their intervals.
+
+    Nothing is drawn where an end is not known.
+    """
+    return np.nan_to_num(np.clip([value - low, high - value], 0, None))
+
+
 def window_axis(axis: Axes, first: np.ndarray, margin: float) -> None:
     """An abscissa of windows with ticks where they begin, five at most.
 

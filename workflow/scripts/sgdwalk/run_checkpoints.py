@@ -65,10 +65,8 @@ class RunCheckpoints:
         self.criterion = criterion(training)
         self.train = self._subset(data.train_inputs, data.train_labels)
         self.test = self._subset(data.test_inputs, data.test_labels)
-        self._paths = {int(path.stem): path for path in Path(folder).glob("*.pt")}
-        self.steps = sorted(self._paths)
-        if not self.steps:
-            raise InputError(f"{folder}: no checkpoints; the rule train makes them")
+        self._paths = checkpoints.by_step(folder)
+        self.steps = list(self._paths)
 
     def at(self, step: int) -> nn.Module | str:
         """The network at a checkpoint in eval mode, or why there is none.
@@ -91,11 +89,8 @@ class RunCheckpoints:
             step, diverged = content["step"], content["diverged_at"]
             return f"step {step} was not reached: diverged at step {diverged}"
         model = deepcopy(self._initial)
-        try:
+        with checkpoints.restoring(path):
             model.load_state_dict(content["model"])
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: not of this run's network ({reason})") from error
         if not bool(torch.isfinite(position(model)).all()):
             return f"the weights at step {content['step']} are not finite"
         refresh_batch_norm(model, self.train[0], self.settings.batch_size)

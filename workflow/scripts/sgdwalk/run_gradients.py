@@ -22,6 +22,7 @@ from sgdwalk.gradient_tails import (
 from sgdwalk.noise_file import RunNoise
 from sgdwalk.tail_records import TailRecord, likelihood_record
 from sgdwalk.trajectory import Trajectory
+from sgdwalk.window_families import first_family
 
 MOVING_WINDOW = 100  # steps, as in the paper
 
@@ -68,9 +69,7 @@ def analyse_gradients(
 
 def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram | None]]:
     """Tail indices and histograms of what was recorded along the walk."""
-    windows = trajectory.windows
-    kind = min(((w.stride, w.length) for w in windows), default=None)
-    windows = [w for w in windows if (w.stride, w.length) == kind]
+    windows = first_family(trajectory.windows)
     names, sizes = zip(*trajectory.layers, strict=True)
     recorded, sizes = trajectory.gradients, np.array(sizes)
 

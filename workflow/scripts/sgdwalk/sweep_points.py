@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sgdwalk.diffusion_file import DiffusionRecord, RunDiffusion
+from sgdwalk.diffusion_file import RunDiffusion
+from sgdwalk.window_families import first_family
 
 # The paper gives one value per run; which windows it read them from it does not tell.
 WINDOW_READ = {"exponent_max": 0, "exponent_long": -1, "crossover_lag": -1}
@@ -36,12 +37,6 @@ class SweepPoint:
     diverged_at: list[int] = field(default_factory=list)
 
 
-def first_family(result: RunDiffusion) -> list[DiffusionRecord]:
-    """Windows of the shortest stride, and of these the shortest, in the order of time."""
-    family = min(((w.stride, w.length) for w in result.windows), default=None)
-    return [w for w in result.windows if (w.stride, w.length) == family]
-
-
 def sweep_points(runs: Iterable[tuple[Mapping, RunDiffusion]]) -> list[SweepPoint]:
     """One point per setting.
 
@@ -56,7 +51,7 @@ def sweep_points(runs: Iterable[tuple[Mapping, RunDiffusion]]) -> list[SweepPoin
 
 
 def _point(members: list[tuple[dict, RunDiffusion]]) -> SweepPoint:
-    families = [family for _, result in members if (family := first_family(result))]
+    families = [family for _, result in members if (family := first_family(result.windows))]
     values, others = {}, {}
     for name, which in WINDOW_READ.items():
         logarithmic = name == "crossover_lag"

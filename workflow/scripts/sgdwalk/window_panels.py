@@ -56,7 +56,7 @@ def draw_along_training(
     for k, one in enumerate(series):
         rows = [(e.value, e.low, e.high) if e else (np.nan,) * 3 for e in one.estimates]
         value, low, high = np.array(rows, float).T
-        errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+        errors = plotting.error_bars(value, low, high)
         if np.isfinite(value).any():
             at = x + (k - (len(series) - 1) / 2) * width
             axis.errorbar(
