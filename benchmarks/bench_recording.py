@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from timing import ratio
 
 from sgdwalk import augmentation, datasets, models
 from sgdwalk.batches import Batches
@@ -87,15 +88,12 @@ def measure() -> dict:
                 seconds[kind].append(took)
                 memory[kind].append(used)
         size = (Path(folder) / "trajectory.h5").stat().st_size
-    pairs = {k: zip(seconds[k], seconds["without"], strict=True) for k in kinds[1:]}
     run = _run()
     parameters = sum(p.numel() for p in run.model.parameters())
     allowed = 4 * parameters * (WINDOW + run.batches.per_epoch) / 2**20 + 100
     return {
-        "training recorded over not recorded": median(a / b for a, b in pairs["recorded"]),
-        "training recorded and resumable over not recorded": median(
-            a / b for a, b in pairs["resumable"]
-        ),
+        "training recorded over not recorded": ratio(seconds, "recorded", "without"),
+        "training recorded and resumable over not recorded": ratio(seconds, "resumable", "without"),
         "milliseconds per step, not recorded": 1000 * median(seconds["without"]) / STEPS,
         "peak memory of recording, MB": max(memory["recorded"]) - min(memory["without"]),
         "one window + one epoch of gradients + 100 MB, MB": allowed,

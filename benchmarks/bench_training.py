@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
+from timing import ratio
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -132,6 +133,5 @@ def measure() -> dict:
         for kind, found in seconds.items():
             figures[f"{network}: milliseconds per step, {kind}"] = 1000 * median(found)
         for over, under in (("usual", "recorded"), ("recorded", "bare")):
-            pairs = zip(seconds[over], seconds[under], strict=True)
-            figures[f"{network}: {over} over {under}"] = median(a / b for a, b in pairs)
+            figures[f"{network}: {over} over {under}"] = ratio(seconds, over, under)
     return figures
