@@ -10,15 +10,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from sgdwalk import (
-    checkpoints,
-    diffusion_file,
-    geometry_file,
-    gradients_file,
-    noise_file,
-    run_hessian,
-)
-from sgdwalk.trajectory import Trajectory
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.gradients import file as gradients_file
+from sgdwalk.hessian import run as run_hessian
+from sgdwalk.noise import file as noise_file
+from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.training.checkpoints import load_checkpoint
 
 
 def check_run(folder: Path) -> None:
@@ -31,7 +29,7 @@ def check_run(folder: Path) -> None:
     saved = list((folder / "checkpoints").glob("*.pt"))
     assert len(saved) >= 2, f"{folder}: {len(saved)} checkpoints"
     for path in saved:
-        assert checkpoints.load(path)["status"] == "reached", f"{path}: not reached"
+        assert load_checkpoint(path)["status"] == "reached", f"{path}: not reached"
     for window in diffusion_file.read(folder / "diffusion.h5").windows:
         assert np.isfinite(window.curves["msd"]).all(), f"{folder}: an MSD is not finite"
     geometry = geometry_file.read(folder / "geometry.h5")

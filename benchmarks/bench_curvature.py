@@ -15,10 +15,10 @@ from sklearn.datasets import load_digits
 from timing import ratio
 from torch import nn
 
-from sgdwalk import models
-from sgdwalk.curvature import leading_eigenpairs
-from sgdwalk.hessian_product import HessianProduct
-from sgdwalk.lanczos import Subspace, extreme_eigenpairs
+from sgdwalk.hessian.lanczos import Subspace, extreme_eigenpairs
+from sgdwalk.hessian.leading import leading_eigenpairs
+from sgdwalk.hessian.product import HessianProduct
+from sgdwalk.networks.build import build_network
 
 K, TOLERANCE, SAMPLES = 20, 1e-3, 1437
 ROUNDS = 2
@@ -32,7 +32,7 @@ def trained() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     chosen = torch.randperm(len(digits.target))[:SAMPLES]
     inputs = torch.tensor(digits.images, dtype=torch.float32)[chosen, None] / 8 - 1
     targets = torch.tensor(digits.target)[chosen]
-    model = models.build("resnet14", (1, 8, 8), 10)
+    model = build_network("resnet14", (1, 8, 8), 10)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(100):
         batch = torch.randint(0, SAMPLES, (128,))

@@ -5,21 +5,21 @@ import tracemalloc
 
 import numpy as np
 
-from sgdwalk import (
+from sgdwalk.geometry import (
     ageing,
     anomalous_exponents,
-    avalanches,
+    components,
+    distances,
     excursions,
-    geometry,
     homology_dimension,
+    loss_avalanches,
+    loss_roughness,
+    loss_structure,
     path_dimension,
-    roughness,
-    structure_functions,
-    trajectory,
-    velocity_correlation,
-    walk_modes,
-    window_geometry,
+    velocity,
 )
+from sgdwalk.geometry import window as window_geometry
+from sgdwalk.recording import trajectory
 
 DIMENSION = 200
 LENGTHS = (1000, 4000)
@@ -45,19 +45,19 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
         return result
 
     squares, contour = timed(
-        "distances", lambda: (geometry.squared_distances(gram), geometry.contour_lengths(gram))
+        "distances", lambda: (distances.squared_distances(gram), distances.contour_lengths(gram))
     )
     distance = np.sqrt(squares)
     noise = np.ones(loss.size)
-    null = roughness.quadratic_loss(coordinates, loss)
-    curve = roughness.mean_squared_loss_difference
+    null = loss_roughness.quadratic_loss(coordinates, loss)
+    curve = loss_roughness.mean_squared_loss_difference
     timed(
         "roughness",
         lambda: [
             (
                 curve(r, loss, noise, 0.25),
                 curve(r, null),
-                structure_functions.structure_functions(r, loss),
+                loss_structure.structure_functions(r, loss),
             )
             for r in (distance, contour)
         ],
@@ -75,16 +75,16 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
     timed(
         "avalanches",
         lambda: (
-            avalanches.after_longest(avalanches.find_avalanches(loss), loss, contour),
-            avalanches.moving_variance(loss),
+            loss_avalanches.after_longest(loss_avalanches.find_avalanches(loss), loss, contour),
+            loss_avalanches.moving_variance(loss),
         ),
     )
     timed(
         "velocity_correlation",
         lambda: (
-            velocity_correlation.velocity_autocorrelation(gram),
-            velocity_correlation.reversal_fraction(gram),
-            velocity_correlation.turning_cosine(gram),
+            velocity.velocity_autocorrelation(gram),
+            velocity.reversal_fraction(gram),
+            velocity.turning_cosine(gram),
         ),
     )
     timed("anomalous_exponents", lambda: anomalous_exponents.anomalous_exponents(gram))
@@ -108,7 +108,7 @@ def measure() -> dict[str, float]:
         if length == LENGTHS[0]:
             tracemalloc.start()
             begin = time.perf_counter()
-            walk_modes.walk_modes(data[0])
+            components.walk_modes(data[0])
             seconds["walk_modes"] = time.perf_counter() - begin
             analyses(*data)
             result["geometry_peak_mib"] = tracemalloc.get_traced_memory()[1] / 2**20
@@ -118,7 +118,7 @@ def measure() -> dict[str, float]:
             begin = time.perf_counter()
             window_geometry.analyse_window(
                 trajectory.Window(length, 1, 0, data[0], data[1], np.arange(length), data[1]),
-                window_geometry.Noise(np.ones(length), 0.25),
+                window_geometry.LossNoise(np.ones(length), 0.25),
             )
             result["geometry_window_with_nulls_seconds"] = time.perf_counter() - begin
     first, last = LENGTHS[0], LENGTHS[-1]

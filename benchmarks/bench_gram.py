@@ -5,8 +5,8 @@ import torch
 from scipy.spatial.distance import pdist
 from timing import in_turn, ratio
 
-from sgdwalk.diffusion import mean_squared_displacement
-from sgdwalk.gram import window_gram
+from sgdwalk.diffusion.msd import mean_squared_displacement
+from sgdwalk.recording.gram import window_gram
 
 LENGTH, PARAMETERS = 1000, 175_000
 

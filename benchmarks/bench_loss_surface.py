@@ -16,9 +16,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import transforms
 
-from sgdwalk import models
-from sgdwalk.directions import position, random_direction
-from sgdwalk.loss_surface import LossSurface
+from sgdwalk.landscape.directions import position, random_direction
+from sgdwalk.landscape.loss_surface import LossSurface
+from sgdwalk.networks.build import build_network
 
 SHAPE = (3, 32, 32)
 CASES = {"fc3": (512, 100), "resnet14": (128, 4)}  # samples, points
@@ -65,7 +65,7 @@ def case(name: str, samples: int, points: int) -> dict[str, float]:
     data = Images(images, labels)
     inputs = torch.stack([data[i][0] for i in range(samples)])
     torch.manual_seed(0)
-    model = models.build(name, SHAPE)
+    model = build_network(name, SHAPE)
     model(inputs)
     model.eval()
     directions = torch.stack([random_direction(model, k) for k in (0, 1)])

@@ -9,10 +9,12 @@ from statistics import median
 import torch
 from timing import ratio
 
-from sgdwalk import augmentation, datasets, models
-from sgdwalk.batches import Batches
-from sgdwalk.recorder import TrajectoryRecorder
-from sgdwalk.training import Run, train
+from sgdwalk.datasets.load import load_dataset
+from sgdwalk.networks.build import build_network
+from sgdwalk.recording.recorder import TrajectoryRecorder
+from sgdwalk.training import augmentation
+from sgdwalk.training.batches import Batches
+from sgdwalk.training.loop import TrainingRun, train
 
 STEPS, WINDOW, ROUNDS = 1000, 1000, 3
 
@@ -27,12 +29,12 @@ class Unrecorded:
         """Nothing is kept."""
 
 
-def _run() -> Run:
+def _run() -> TrainingRun:
     torch.manual_seed(0)
-    data = datasets.load("digits")
-    model = models.build("resnet14", data.input_shape, data.num_classes)
+    data = load_dataset("digits")
+    model = build_network("resnet14", data.input_shape, data.num_classes)
     augment = augmentation.augmentation("shift", data.black)
-    return Run(
+    return TrainingRun(
         model,
         torch.optim.SGD(model.parameters(), lr=0.1),
         Batches(data.train_inputs, data.train_labels, 128, 0, augment),

@@ -5,10 +5,10 @@ from time import perf_counter
 import numpy as np
 from timing import in_turn, ratio
 
-from sgdwalk.power_law import fit_power_law
-from sgdwalk.stable_law import sample_stable, stable_density
-from sgdwalk.tail_index import log_moment_bias
-from sgdwalk.tails import fit_stable
+from sgdwalk.gradients.log_moments import log_moment_bias
+from sgdwalk.gradients.power_tail import fit_power_tail
+from sgdwalk.gradients.stable_fit import fit_stable
+from sgdwalk.gradients.stable_law import sample_stable, stable_density
 
 SIZE = 5000
 SAMPLES = 100
@@ -50,7 +50,7 @@ def measure() -> dict[str, float]:
     big = sample_stable(1.5, 0.3, 1_000_000, seed=0)
     figures["stable fit, n = 10^6 (s)"] = _seconds(lambda: fit_stable(big))
     magnitudes = np.abs(big)
-    figures["power law, n = 10^6 (s)"] = _seconds(lambda: fit_power_law(magnitudes))
+    figures["power law, n = 10^6 (s)"] = _seconds(lambda: fit_power_tail(magnitudes))
 
     for row, alpha in enumerate(ALPHAS):
         seeds = range(row * SAMPLES, (row + 1) * SAMPLES)

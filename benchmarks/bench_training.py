@@ -13,13 +13,14 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from sgdwalk import models
-from sgdwalk.augmentation import augmentation
-from sgdwalk.batches import Batches
-from sgdwalk.dataset_files import normalise
-from sgdwalk.dataset_sources import CIFAR_MEAN, CIFAR_SD
-from sgdwalk.recorder import TrajectoryRecorder, increment_gram
-from sgdwalk.training import Run, train
+from sgdwalk.datasets.prepared import normalise
+from sgdwalk.datasets.sources import CIFAR_MEAN, CIFAR_SD
+from sgdwalk.networks.build import build_network
+from sgdwalk.recording.gram import increment_gram
+from sgdwalk.recording.recorder import TrajectoryRecorder
+from sgdwalk.training.augmentation import augmentation
+from sgdwalk.training.batches import Batches
+from sgdwalk.training.loop import TrainingRun, train
 
 SAMPLES, BATCH, WINDOW, ROUNDS = 5000, 128, 500, 2
 STEPS = {"fc3": 78, "resnet14": 39}  # whole epochs of 39 full batches
@@ -72,7 +73,7 @@ def _recorded(network: str, inputs: torch.Tensor, labels: torch.Tensor) -> float
     model, optimizer = _network(network)
     black = normalise(np.zeros((1, 3), np.float32), CIFAR_MEAN, CIFAR_SD)[0]
     batches = Batches(inputs, labels, BATCH, 0, augmentation("crop_flip", black))
-    run = Run(model, optimizer, batches, None)
+    run = TrainingRun(model, optimizer, batches, None)
     with tempfile.TemporaryDirectory() as folder:
         recorder = TrajectoryRecorder(
             model,
@@ -106,7 +107,7 @@ def _bare(network: str, inputs: torch.Tensor, labels: torch.Tensor) -> float:
 
 def _network(name: str):
     torch.manual_seed(0)
-    model = models.build(name)
+    model = build_network(name)
     return model, torch.optim.SGD(model.parameters(), lr=0.1)
 
 

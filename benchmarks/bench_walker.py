@@ -8,8 +8,9 @@ from statistics import median
 import numpy as np
 from timing import in_turn, ratio
 
-from sgdwalk.diffusion import mean_squared_displacement
-from sgdwalk.walker import Walks, ensemble_msd, landscape, simulate
+from sgdwalk.diffusion.msd import mean_squared_displacement
+from sgdwalk.walker.terrain import make_terrain
+from sgdwalk.walker.walk import Walks, ensemble_msd, simulate_walkers
 
 WALKERS, STEPS = 1000, 1000
 LOOP_WALKERS, LOOP_STEPS = 20, 500
@@ -64,16 +65,16 @@ def numpy_loop(terrain, walkers: int, steps: int) -> list:
 
 
 def measure() -> dict[str, float]:
-    """Time per walker and step of each loop over that of the ensemble, in turn, by landscape."""
+    """Time per walker and step of each loop over that of the ensemble, in turn, by terrain."""
     figures = {}
     work = WALKERS * STEPS / (LOOP_WALKERS * LOOP_STEPS)
     for kind in ("convex", "shuffled", "fractal"):
         random.seed(0)
-        terrain = landscape(kind)
+        terrain = make_terrain(kind)
         grid = terrain.values.tolist()
         seconds = in_turn(
             {
-                "ensemble": partial(simulate, terrain, WALKERS, STEPS),
+                "ensemble": partial(simulate_walkers, terrain, WALKERS, STEPS),
                 "float_loop": partial(python_loop, grid, LOOP_WALKERS, LOOP_STEPS),
                 "numpy_loop": partial(numpy_loop, terrain, LOOP_WALKERS, LOOP_STEPS),
             },
@@ -82,7 +83,7 @@ def measure() -> dict[str, float]:
         figures[f"walker_{kind}_ensemble_seconds"] = median(seconds["ensemble"])
         for loop in ("float_loop", "numpy_loop"):
             figures[f"walker_{kind}_{loop}_over_ensemble"] = work * ratio(seconds, loop, "ensemble")
-    return figures | _msd(simulate(terrain, 200, STEPS))
+    return figures | _msd(simulate_walkers(terrain, 200, STEPS))
 
 
 def _msd(walks: Walks) -> dict[str, float]:

@@ -9,7 +9,8 @@ import pytest
 from filelock import FileLock
 from workflow_copy import ROOT, WorkflowCopy
 
-from sgdwalk import datasets
+from sgdwalk.datasets.load import load_dataset
+from sgdwalk.datasets.prepared import write_dataset
 
 
 @pytest.fixture(scope="session")
@@ -53,5 +54,5 @@ def fresh_copy(tmp_path) -> WorkflowCopy:
 def dataset(tmp_path_factory) -> Path:
     """The prepared file of scikit-learn's digits."""
     path = tmp_path_factory.mktemp("data") / "digits.h5"
-    datasets.save(datasets.load("digits"), path)
+    write_dataset(load_dataset("digits"), path)
     return path

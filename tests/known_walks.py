@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgdwalk.geometry import squared_distances
+from sgdwalk.geometry.distances import squared_distances
 
 
 def gram(increments):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planning.study import Run
-from sgdwalk.dataset_names import dataset_size
+from sgdwalk.datasets.names import dataset_size
 
 COSTS = Path(__file__).with_name("network_costs.csv")
 # Sides of the inputs that the costs were counted for; a convolution's cost goes with the area.

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from planning.own_code import own_files
 from planning.schema import suggestion
-from sgdwalk import dataset_names
+from sgdwalk.datasets import names as dataset_names
 from sgdwalk.errors import InputError
-from sgdwalk.model_names import check_images, check_name
-from sgdwalk.optimizers import check_optimizer
-from sgdwalk.schedules import learning_rate_factor
+from sgdwalk.networks.names import check_images, check_name
+from sgdwalk.training.optimizers import check_optimizer
+from sgdwalk.training.schedules import learning_rate_factor
 from sgdwalk.user_code import is_factory
 
 # Their batch normalisation of vectors needs two samples or more.

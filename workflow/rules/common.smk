@@ -11,7 +11,7 @@ from planning.identity import accepted_code, announcement, to_retrain, training_
 from planning.own_code import own_files
 from planning.study import read_study
 from planning.summary import summary
-from sgdwalk.dataset_names import FETCHED, is_file
+from sgdwalk.datasets.names import FETCHED, is_file
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 

@@ -1,4 +1,4 @@
-from planning.hessians import read_hessians
+from planning.hessian import read_hessians
 
 HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], STUDY.runs)
 HESSIAN = RUN / "hessian" / "{step}.h5"

@@ -1,4 +1,4 @@
-from planning.landscapes import read_landscapes
+from planning.landscape import read_landscapes
 
 LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], STUDY.runs)
 TILE = RUN / "landscape_tile" / "{plane}-{tile}.h5"

@@ -1,16 +1,16 @@
-from planning.walkers import read_walkers
+from planning.walker import read_walkers
 
 WALKERS = said_in_one_line(read_walkers, STUDY.config["walker"])
-WALKER = RESULTS / "walker" / "{landscape}.h5"
+WALKER = RESULTS / "walker" / "{terrain}.h5"
 SWEEP = RESULTS / "walker" / "sweeps" / "{sweep}.h5"
 
 
 wildcard_constraints:
-    landscape="|".join(map(re.escape, WALKERS.ensembles)) or "none",
+    terrain="|".join(map(re.escape, WALKERS.ensembles)) or "none",
     sweep="|".join(map(re.escape, WALKERS.sweeps)) or "none",
 
 
-# What the toy model adds to a study: nothing without landscapes.
+# What the toy model adds to a study: nothing without terrains.
 WALKER_RESULTS = (
     [TABLES / "walker.csv", *figure("fig4_walker")] if WALKERS.ensembles else []
 )
@@ -21,13 +21,13 @@ WALKER_RESULTS += (
 
 rule walker:
     input:
-        lambda w: WALKERS.ensembles[w.landscape].grid,
+        lambda w: WALKERS.ensembles[w.terrain].grid,
     output:
         WALKER,
     log:
-        LOGS / "walker" / "{landscape}.log",
+        LOGS / "walker" / "{terrain}.log",
     benchmark:
-        LOGS / "walker" / "{landscape}.benchmark.tsv"
+        LOGS / "walker" / "{terrain}.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -36,7 +36,7 @@ rule walker:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        ensemble=lambda w: WALKERS.ensembles[w.landscape].settings,
+        ensemble=lambda w: WALKERS.ensembles[w.terrain].settings,
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
         code=code("walker"),
@@ -59,7 +59,7 @@ rule walker_sweep:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        landscape=lambda w: WALKERS.sweeps[w.sweep].landscape,
+        terrain=lambda w: WALKERS.sweeps[w.sweep].terrain,
         points=lambda w: WALKERS.sweeps[w.sweep].points,
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
@@ -70,7 +70,7 @@ rule walker_sweep:
 
 rule walker_table:
     input:
-        ensembles=expand(WALKER, landscape=WALKERS.ensembles),
+        ensembles=expand(WALKER, terrain=WALKERS.ensembles),
         sweeps=expand(SWEEP, sweep=WALKERS.sweeps),
     output:
         TABLES / "walker.csv",
@@ -93,12 +93,12 @@ rule walker_table:
 
 rule fig4_walker:
     input:
-        expand(WALKER, landscape=WALKERS.ensembles),
+        expand(WALKER, terrain=WALKERS.ensembles),
     output:
         report(
             figure("fig4_walker")[1],
             category="Toy walker",
-            labels={"figure": "4, walkers on landscapes"},
+            labels={"figure": "4, walkers on terrains"},
             caption="../report/fig4_walker.rst",
         ),
         pdf=figure("fig4_walker")[0],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from launch import job
 from planning.identity import accept_code
-from sgdwalk.trajectory import Trajectory
+from sgdwalk.recording.trajectory import Trajectory
 
 with job(snakemake) as log:
     accepted = 0

@@ -1,9 +1,9 @@
 """Mean squared displacement, its nulls and its regimes, for every window of one run."""
 
 from launch import job, origin
-from sgdwalk import diffusion_file
-from sgdwalk.trajectory import Trajectory
-from sgdwalk.window_diffusion import analyse_window
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.diffusion.window import analyse_diffusion
+from sgdwalk.recording.trajectory import Trajectory
 
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)
@@ -12,6 +12,6 @@ with job(snakemake) as log:
         snakemake.output[0],
         trajectory,
         origin(run=trajectory.origin, settings=settings),
-        lambda window: analyse_window(window.gram, window.stride, **settings),
+        lambda window: analyse_diffusion(window.gram, window.stride, **settings),
     )
     log(f"{snakemake.wildcards.run}: {len(trajectory.windows)} windows")

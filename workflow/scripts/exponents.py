@@ -1,9 +1,9 @@
 """One row per run and window: settings, exponents and crossover lag with their intervals."""
 
 from launch import job
-from sgdwalk import diffusion_file
-from sgdwalk.exponent_table import exponent_rows
-from sgdwalk.tables import write_table
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.diffusion.table import exponent_rows
+from sgdwalk.files.table import write_table
 
 with job(snakemake) as log:
     rows = []

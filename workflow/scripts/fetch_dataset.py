@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from launch import job
-from sgdwalk import datasets
+from sgdwalk.datasets.load import fetch_dataset
 
 with job(snakemake) as log:
     name, folder = snakemake.wildcards.fetched, snakemake.resources.data_folder
-    datasets.fetch(name, folder)
+    fetch_dataset(name, folder)
     Path(snakemake.output[0]).write_text(f"{name} is in {folder}\n", encoding="utf-8")
     log(f"{name} is in {folder}")

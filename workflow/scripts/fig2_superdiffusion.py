@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from launch import job
-from sgdwalk import diffusion_file, plotting
-from sgdwalk.diffusion_file import DiffusionRecord
-from sgdwalk.window_families import first_family
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.diffusion.file import DiffusionRecord
+from sgdwalk.figures import style
+from sgdwalk.recording.window_families import first_family
 
 LABELS = {"exponent_short": "first regime", "exponent_max": "steepest", "exponent_long": "last"}
 LAG = r"lag $\tau$ (steps)"
@@ -39,8 +40,8 @@ def draw_msd(axis: Axes, windows, chosen, colours, nulls: bool) -> None:
         ylabel=r"MSD($\tau$) (parameter$^2$)",
     )
     if nulls:
-        axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="null: steps in random order")
-        axis.plot([], [], color=plotting.NULL_COLOUR, ls="--", label="null: mean drift removed")
+        axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: steps in random order")
+        axis.plot([], [], color=style.NULL_COLOUR, ls="--", label="null: mean drift removed")
 
 
 def draw_local(axis: Axes, windows, chosen, colours) -> None:
@@ -53,7 +54,7 @@ def draw_local(axis: Axes, windows, chosen, colours) -> None:
             lw=1.6 if bold else 0.7,
             alpha=1 if bold else 0.6,
         )
-    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(1, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set(xscale="log", xlabel=LAG, ylabel=r"local exponent $\beta(\tau)$")
 
 
@@ -70,14 +71,14 @@ def draw_exponents(axis: Axes, windows) -> None:
     width = 0.12 * (np.diff(x).min() if len(x) > 1 else 1.0)
     for offset, (name, label) in zip((-1, 0, 1), LABELS.items(), strict=True):
         value, low, high = np.array([w.exponents[name] for w in windows]).T
-        errors = plotting.error_bars(value, low, high)
+        errors = style.error_bars(value, low, high)
         axis.errorbar(
             x + offset * width, value, errors, fmt=MARKERS[name], ms=3, lw=0.8, label=label
         )
-    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(1, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set_ylabel("exponent, 95 % interval")
-    plotting.window_axis(axis, x, 4 * width)
-    plotting.legend_above(axis)
+    style.window_axis(axis, x, 4 * width)
+    style.legend_above(axis)
 
 
 with job(snakemake) as log:
@@ -85,24 +86,24 @@ with job(snakemake) as log:
     windows = first_family(run.windows)
     long = [w for w in run.windows if w not in windows]
     names = ["msd", "all", "local", *(["long"] if long else []), "first", "exponents"]
-    figure, axes = plotting.panels(names)
+    figure, axes = style.panels(names)
     if windows:
-        chosen, colours = shown(windows), plotting.colours(len(windows))
+        chosen, colours = shown(windows), style.colours(len(windows))
         draw_msd(axes["msd"], windows, chosen, colours, nulls=True)
         draw_msd(axes["all"], windows, range(len(windows)), colours, nulls=False)
-        plotting.colour_bar(figure, axes["all"], starts(windows), r"$t_w$")
+        style.colour_bar(figure, axes["all"], starts(windows), r"$t_w$")
         draw_local(axes["local"], windows, chosen, colours)
         draw_first(axes["first"], windows, chosen, colours)
         draw_exponents(axes["exponents"], windows)
         figure.legend(*axes["msd"].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     else:
         for axis in axes.values():
-            plotting.message(axis, "no whole window was recorded")
+            style.message(axis, "no whole window was recorded")
     if long:
-        draw_msd(axes["long"], long, range(len(long)), plotting.colours(len(long)), nulls=False)
-        plotting.colour_bar(figure, axes["long"], starts(long), r"$t_w$")
+        draw_msd(axes["long"], long, range(len(long)), style.colours(len(long)), nulls=False)
+        style.colour_bar(figure, axes["long"], starts(long), r"$t_w$")
     title = snakemake.wildcards.get("run", snakemake.params.get("run"))
     if run.diverged_at is not None:
         title += f" (diverged at step {run.diverged_at})"
     figure.suptitle(title, fontsize=9)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)

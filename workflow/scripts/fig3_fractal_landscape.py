@@ -1,8 +1,8 @@
 """Figure 3, fractal landscape: loss differences and contour length along the walk."""
 
 from launch import job
-from sgdwalk import geometry_file, plotting, window_panels
-from sgdwalk.landscape_panels import (
+from sgdwalk.figures import style, window_panels
+from sgdwalk.figures.roughness_panels import (
     CONTOUR,
     DISTANCE,
     dimension_series,
@@ -14,22 +14,23 @@ from sgdwalk.landscape_panels import (
     draw_raw_msl,
     roughness_series,
 )
-from sgdwalk.window_families import first_family
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.recording.window_families import first_family
 
 with job(snakemake) as log:
     run = geometry_file.read(snakemake.input[0])
     windows = first_family(run.windows)
-    figure, axes = plotting.panels(
+    figure, axes = style.panels(
         ["msl", "fragment", "contour", "by_distance", "by_contour", "displacement"]
         + ["roughness", "excursions", "dimension"]
     )
     if windows:
         chosen, colours = (
             window_panels.first_middle_last(len(windows)),
-            plotting.colours(len(windows)),
+            style.colours(len(windows)),
         )
         draw_raw_msl(axes["msl"], windows, chosen, colours, "distance", DISTANCE)
-        axes["msl"].plot([], [], color=plotting.NULL_COLOUR, ls=":", label="noise floor, or null")
+        axes["msl"].plot([], [], color=style.NULL_COLOUR, ls=":", label="noise floor, or null")
         draw_fragment(axes["fragment"], windows[0])
         draw_contour(axes["contour"], windows, chosen, colours)
         draw_landscape(axes["by_distance"], windows[-1], "distance", DISTANCE)
@@ -44,7 +45,7 @@ with job(snakemake) as log:
         axes["msl"].legend(loc="best")
     else:
         for axis in axes.values():
-            plotting.message(axis, "no whole window was recorded")
+            style.message(axis, "no whole window was recorded")
     figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
     window_panels.tidy_log_ticks(axes.values())
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)

@@ -1,4 +1,4 @@
-"""Figure 4, the toy walker: paths, diffusion, gradients, valleys and basins by landscape."""
+"""Figure 4, the toy walker: paths, diffusion, gradients, valleys and basins by terrain."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from launch import job
-from sgdwalk import plotting, walker_file
-from sgdwalk.stable_law import stable_density
-from sgdwalk.walker_analysis import selections
-from sgdwalk.walker_diffusion import StageDiffusion
-from sgdwalk.walker_file import WalkerRecord
+from sgdwalk.figures import style
+from sgdwalk.gradients.stable_law import stable_density
+from sgdwalk.walker import file as walker_file
+from sgdwalk.walker.analysis import selections
+from sgdwalk.walker.diffusion import StageDiffusion
+from sgdwalk.walker.file import WalkerRecord
 
 GROUND = "Greys"  # paths are coloured, the ground is not
 STAGE_STYLE = {"initial": "-", "final": "--"}
@@ -52,7 +53,7 @@ def draw_ground(axis: Axes, record: WalkerRecord, window=((-1, 1), (-1, 1))) -> 
 def draw_path(axis: Axes, record: WalkerRecord, name: str) -> None:
     path = shown_walker(record)
     draw_ground(axis, record)
-    axis.plot(*path.T, color=plotting.colours(3)[1], lw=0.5)
+    axis.plot(*path.T, color=style.colours(3)[1], lw=0.5)
     axis.plot(*path[0], "o", color="tab:orange", ms=4, label="start")
     axis.plot(*path[-1], "s", color="tab:red", ms=4, label="end")
     axis.set_title(name)
@@ -61,16 +62,16 @@ def draw_path(axis: Axes, record: WalkerRecord, name: str) -> None:
 
 def draw_stages(axis: Axes, record: WalkerRecord) -> None:
     stages = best(record, record.analysis.stages)
-    for colour, (stage, style) in zip(plotting.colours(2), STAGE_STYLE.items(), strict=True):
+    for colour, (stage, dashes) in zip(style.colours(2), STAGE_STYLE.items(), strict=True):
         s = stages[stage]
         used = s.lags <= s.lags[-1] / 2
         label = f"{stage}: {exponents(s)}"
-        axis.plot(s.lags[used], s.msd[used], color=colour, ls=style, label=label)
+        axis.plot(s.lags[used], s.msd[used], color=colour, ls=dashes, label=label)
         band = s.msd + np.multiply.outer((-1.96, 1.96), s.msd_error)
         axis.fill_between(s.lags[used], *band[:, used], color=colour, alpha=0.25, lw=0)
         axis.plot(s.lags[used], s.first_walker[used], color=colour, lw=0.6, ls=":")
         every = record.analysis.stages["all"][stage]
-        axis.plot(s.lags[used], every.msd[used], color=plotting.NULL_COLOUR, lw=0.6, ls=style)
+        axis.plot(s.lags[used], every.msd[used], color=style.NULL_COLOUR, lw=0.6, ls=dashes)
         some = s.fit_lags.astype(int) - 1
         axis.plot(s.lags[some], s.ensemble_averaged[some], "+", ms=3, mew=0.6, color=colour)
     axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"MSD($\tau$)")
@@ -78,7 +79,7 @@ def draw_stages(axis: Axes, record: WalkerRecord) -> None:
 
 
 def draw_gradients(axis: Axes, records: dict[str, WalkerRecord]) -> None:
-    for colour, (name, record) in zip(plotting.colours(len(records)), records.items(), strict=True):
+    for colour, (name, record) in zip(style.colours(len(records)), records.items(), strict=True):
         g = record.analysis.gradients
         width = g.gaussian[1] if np.isfinite(g.gaussian[1]) else 1.0
         middle = (g.edges[1:] + g.edges[:-1]) / 2
@@ -92,7 +93,7 @@ def draw_gradients(axis: Axes, records: dict[str, WalkerRecord]) -> None:
         axis.plot(x / width, stable * width, color=colour, lw=0.8)
     x = np.linspace(-6, 6, 300)
     normal = stable_density(x, 2.0, 0.0, np.sqrt(0.5), 0.0)
-    axis.plot(x, normal, color=plotting.NULL_COLOUR, lw=0.8, ls=":", label="Gaussian")
+    axis.plot(x, normal, color=style.NULL_COLOUR, lw=0.8, ls=":", label="Gaussian")
     axis.set(yscale="log", xlim=(-7, 7), ylim=(1e-5, 1e3))
     axis.set(xlabel="gradient entry / its s.d.", ylabel="density")
     axis.legend(loc="upper left", ncols=2, columnspacing=0.8, fontsize=6)
@@ -106,7 +107,7 @@ def draw_valley(figure, axis: Axes, record: WalkerRecord) -> None:
     window = [(c - half, c + half) for c in middle]
     draw_ground(axis, record, window)
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    lines = LineCollection(np.stack([path[:-1], path[1:]], axis=1), cmap=plotting.SEQUENCE, lw=0.8)
+    lines = LineCollection(np.stack([path[:-1], path[1:]], axis=1), cmap=style.SEQUENCE, lw=0.8)
     lines.set_array(steps)
     axis.add_collection(lines)
     figure.colorbar(lines, ax=axis, pad=0.02, aspect=25, label="step size")
@@ -116,11 +117,11 @@ def draw_valley(figure, axis: Axes, record: WalkerRecord) -> None:
 def draw_others(axis: Axes, records: dict[str, WalkerRecord], colours) -> None:
     for name, record in records.items():
         stages = best(record, record.analysis.stages)
-        for stage, style in STAGE_STYLE.items():
+        for stage, dashes in STAGE_STYLE.items():
             s = stages[stage]
             used = s.lags <= s.lags[-1] / 2
             label = f"{name}: {exponents(s)}"
-            axis.plot(s.lags[used], s.msd[used], color=colours[name], ls=style, label=label)
+            axis.plot(s.lags[used], s.msd[used], color=colours[name], ls=dashes, label=label)
             band = s.msd + np.multiply.outer((-1.96, 1.96), s.msd_error)
             axis.fill_between(s.lags[used], *band[:, used], color=colours[name], alpha=0.25, lw=0)
     axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"MSD($\tau$)")
@@ -144,9 +145,9 @@ def draw_arrivals(axis: Axes, records: dict[str, WalkerRecord], colours) -> None
     for name, record in records.items():
         basins = best(record, record.analysis.basins)
         steps = np.arange(1, record.walks.losses.shape[1])
-        for reach, style in ((basins.reach_deepest, "-"), (basins.reach_flattest, "--")):
+        for reach, dashes in ((basins.reach_deepest, "-"), (basins.reach_flattest, "--")):
             arrived = np.searchsorted(np.sort(reach[np.isfinite(reach)]), steps, side="right")
-            axis.plot(steps, arrived / len(reach), style, lw=1, color=colours[name])
+            axis.plot(steps, arrived / len(reach), dashes, lw=1, color=colours[name])
         axis.plot([], [], color=colours[name], label=name)
     axis.set(xscale="log", ylim=(-0.02, 1.02), xlabel="step", ylabel="share of walkers arrived")
     axis.set_title("deepest (solid), flattest basin", fontsize=7)
@@ -170,8 +171,8 @@ with job(snakemake) as log:
     first, *rest = records
     other = "shuffled" if "shuffled" in rest else rest[-1] if rest else first
     names = ("path", "stages", "gradients", "valley", "other", "others", "msl", "basins", "steps")
-    figure, axes = plotting.panels(names)
-    colours = dict(zip(records, plotting.colours(len(records)), strict=True))
+    figure, axes = style.panels(names)
+    colours = dict(zip(records, style.colours(len(records)), strict=True))
     draw_path(axes["path"], records[first], first)
     draw_stages(axes["stages"], records[first])
     draw_gradients(axes["gradients"], records)
@@ -181,6 +182,6 @@ with job(snakemake) as log:
     draw_roughness(axes["msl"], records, colours)
     draw_arrivals(axes["basins"], records, colours)
     draw_steps(axes["steps"], records, colours)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)
     held = ", ".join(f"{name} {record.analysis.held_share:.0%}" for name, record in records.items())
     log(f"share of walkers that a wall held for a step or more, left out of curves: {held}")

@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from launch import job
-from sgdwalk import gradients_file, plotting
-from sgdwalk.gradients_file import RunGradients
-from sgdwalk.stable_law import stable_density
+from sgdwalk.figures import style
+from sgdwalk.gradients import file as gradients_file
+from sgdwalk.gradients.file import RunGradients
+from sgdwalk.gradients.stable_law import stable_density
 
 FIT, GAUSSIAN = "tab:blue", "tab:orange"
 STYLES = {
@@ -19,7 +20,7 @@ STYLES = {
 def draw_density(axis: Axes, run: RunGradients, name: str, fit: dict, where: str) -> None:
     """Histogram, fits and null about the middle, and all of it in an inset with log axis."""
     if name not in run.histograms or np.isnan(fit["alpha"]):
-        plotting.message(axis, "too few entries")
+        style.message(axis, "too few entries")
         return
     histogram = run.histograms[name]
     x = (histogram.edges[1:] + histogram.edges[:-1]) / 2
@@ -34,7 +35,7 @@ def draw_density(axis: Axes, run: RunGradients, name: str, fit: dict, where: str
         a.plot(x, stable, color=FIT, lw=1, label="alpha-stable fit")
         a.plot(x, gaussian, color=GAUSSIAN, lw=1, ls="--", label="Gaussian fit")
         a.plot(
-            x, histogram.null, color=plotting.NULL_COLOUR, lw=1, ls=":", label="null: scale mixture"
+            x, histogram.null, color=style.NULL_COLOUR, lw=1, ls=":", label="null: scale mixture"
         )
     lowest = histogram.density[seen].min()
     inset.set(yscale="log", ylim=(lowest / 3, histogram.density.max() * 3))
@@ -55,7 +56,7 @@ def draw_density(axis: Axes, run: RunGradients, name: str, fit: dict, where: str
 
 def errorbar(axis: Axes, x, rows: list[dict], key: str, **style) -> None:
     value, low, high = (np.array([r[key + end] for r in rows]) for end in ("", "_low", "_high"))
-    errors = plotting.error_bars(value, low, high)
+    errors = style.error_bars(value, low, high)
     axis.errorbar(x, value, errors, lw=0.8, ms=3.5, **style)
 
 
@@ -69,21 +70,21 @@ def draw_alpha(axis: Axes, run: RunGradients) -> None:
         hollow = {"mfc": "white", "alpha": 0.7, "label": f"null: {null}"}
         if any(np.isfinite(r["null_alpha"]) for r in rows):
             errorbar(axis, x + shift, rows, "null_alpha", fmt=marker, color=colour, **hollow)
-    axis.axhline(2, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(2, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set_ylabel(r"tail index $\alpha$, 95 %")
     if x.size:
-        plotting.window_axis(axis, x, 4 * shift)
+        style.window_axis(axis, x, 4 * shift)
 
 
 def draw_increments(axis: Axes, run: RunGradients, windows: list[dict]) -> None:
     """Loss increments of the first, middle and last window."""
     chosen = [windows[i] for i in sorted({0, (len(windows) - 1) // 2, len(windows) - 1})]
-    for row, colour in zip(chosen, plotting.colours(len(chosen)), strict=True):
+    for row, colour in zip(chosen, style.colours(len(chosen)), strict=True):
         start, steps = int(row["window_start"]), int(row["window_length"] * row["stride"])
         part = run.absolute_increment[start : start + steps - 1]
         axis.plot(part, color=colour, lw=0.5, label=rf"$t_w = {start + 1}$")
     axis.set(yscale="log", xlabel="step of the window", ylabel=r"$|\Delta L|$ per step")
-    plotting.legend_above(axis)
+    style.legend_above(axis)
 
 
 def draw_variance(axis: Axes, run: RunGradients) -> None:
@@ -97,15 +98,15 @@ def draw_variance(axis: Axes, run: RunGradients) -> None:
 def draw_layers(axis: Axes, run: RunGradients) -> None:
     rows = run.select("standardised entries", layer=True)
     if not any(np.isfinite(r["alpha"]) for r in rows):
-        plotting.message(axis, "too few steps")
+        style.message(axis, "too few steps")
         return
     x = np.arange(1, len(rows) + 1)
     errorbar(axis, x, rows, "alpha", fmt="^", color="tab:purple", label="standardised")
     low, high = (np.array([r[f"null_alpha_{end}"] for r in rows]) for end in ("low", "high"))
-    style = {"color": plotting.NULL_COLOUR, "alpha": 0.3, "lw": 0}
-    axis.fill_between(x, low, high, step="mid", label="null: Gaussian", **style)
+    look = {"color": style.NULL_COLOUR, "alpha": 0.3, "lw": 0}
+    axis.fill_between(x, low, high, step="mid", label="null: Gaussian", **look)
     axis.set(xlabel="parameter tensor, input to output", ylabel=r"tail index $\alpha$, 95 %")
-    plotting.legend_above(axis)
+    style.legend_above(axis)
 
 
 def draw_checkpoints(axis: Axes, run: RunGradients) -> None:
@@ -119,16 +120,16 @@ def draw_checkpoints(axis: Axes, run: RunGradients) -> None:
         errorbar(axis, x, rows, "alpha", fmt=marker, color=colour, label=label)
         low, high = (np.array([r[f"null_alpha_{end}"] for r in rows]) for end in ("low", "high"))
         axis.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
-    axis.axhline(2, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(2, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set(xscale="log", xlabel="step + 1", ylabel=r"$\alpha$ of noise at fixed weights")
-    plotting.legend_above(axis)
+    style.legend_above(axis)
 
 
 def draw_gaussianity(axis: Axes, run: RunGradients) -> None:
     rows = run.select("standardised noise at fixed weights")
     x = np.array([r["step"] + 1 for r in rows])
     axis.plot(x, [r["rejected_share"] for r in rows], "o-", color=FIT, ms=3.5)
-    axis.axhline(0.05, color=plotting.NULL_COLOUR, lw=0.9, ls=":", label="null: 5 %")
+    axis.axhline(0.05, color=style.NULL_COLOUR, lw=0.9, ls=":", label="null: 5 %")
     axis.set(xscale="log", ylim=(0, 1), xlabel="step + 1", ylabel="share not Gaussian")
     axis.legend()
 
@@ -136,7 +137,7 @@ def draw_gaussianity(axis: Axes, run: RunGradients) -> None:
 with job(snakemake) as log:
     run = gradients_file.read(snakemake.input[0])
     names = ["run", "first", "last", "alpha", "increments", "variance"]
-    figure, axes = plotting.panels([*names, "layers", "checkpoints", "gaussianity"])
+    figure, axes = style.panels([*names, "layers", "checkpoints", "gaussianity"])
     pooled = run.select("entries")
     windows = run.select("entries", window_start=True)
     draw_density(axes["run"], run, "run", pooled[0], "all steps")
@@ -151,11 +152,11 @@ with job(snakemake) as log:
         figure.legend(handles, labels, loc="outside lower center", ncols=5)
     else:
         for name in ("first", "last", "alpha", "increments"):
-            plotting.message(axes[name], "no whole window was recorded")
+            style.message(axes[name], "no whole window was recorded")
     if run.moving_variance.size:
         draw_variance(axes["variance"], run)
     else:
-        plotting.message(axes["variance"], f"fewer than {run.moving_window} steps")
+        style.message(axes["variance"], f"fewer than {run.moving_window} steps")
     draw_layers(axes["layers"], run)
     draw_checkpoints(axes["checkpoints"], run)
     draw_gaussianity(axes["gaussianity"], run)
@@ -163,4 +164,4 @@ with job(snakemake) as log:
     if run.diverged_at is not None:
         title += f" (diverged at step {run.diverged_at})"
     figure.suptitle(title, fontsize=9)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)

@@ -5,14 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from launch import job
-from sgdwalk import plotting, run_hessian
-from sgdwalk.run_hessian import RunHessian
-from sgdwalk.spectrum import SpectralDensity
+from sgdwalk.figures import style
+from sgdwalk.hessian import run as run_hessian
+from sgdwalk.hessian.run import RunHessian
+from sgdwalk.hessian.spectrum import SpectralDensity
 
 PANELS = ("eigenvalues", "density", "edge", "overlap", "shares", "variance")
 STEP = "step + 1"
 CURVATURE = r"eigenvalue $\lambda$ (parameter$^{-2}$)"
-NULL = {"color": plotting.NULL_COLOUR, "lw": 0.8, "ls": ":"}
+NULL = {"color": style.NULL_COLOUR, "lw": 0.8, "ls": ":"}
 
 
 def positive(values: np.ndarray) -> np.ndarray:
@@ -47,12 +48,12 @@ def log_steps(axis: Axes, run: RunHessian) -> None:
 def draw_eigenvalues(axis: Axes, run: RunHessian) -> None:
     eigenvalues, smallest = run.values["eigenvalues"], run.values["smallest"]
     count = eigenvalues.shape[1]
-    for rank, colour in reversed(list(enumerate(plotting.colours(count)))):
+    for rank, colour in reversed(list(enumerate(style.colours(count)))):
         label = {0: "largest", count - 1: f"rank {count}"}.get(rank)
         axis.plot(run.step + 1, positive(eigenvalues[:, rank]), ".-", color=colour, label=label)
     if smallest.size:
-        style = {"color": plotting.NULL_COLOUR, "ls": "--", "marker": "x", "ms": 4}
-        axis.plot(run.step + 1, positive(-smallest[:, 0]), label="most negative", **style)
+        look = {"color": style.NULL_COLOUR, "ls": "--", "marker": "x", "ms": 4}
+        axis.plot(run.step + 1, positive(-smallest[:, 0]), label="most negative", **look)
     log_steps(axis, run)
     axis.set(yscale="log", ylabel=r"$|\lambda|$ (parameter$^{-2}$)")
     in_headroom(axis, 0.25, ncols=2)
@@ -62,9 +63,9 @@ def draw_density(axis: Axes, run: RunHessian) -> None:
     nodes, weights = run.values["density_nodes"], run.values["density_weights"]
     chosen = shown(np.isfinite(nodes).all(axis=(1, 2)))
     if not chosen:
-        plotting.message(axis, "no spectral density was asked for")
+        style.message(axis, "no spectral density was asked for")
         return
-    for i, colour in zip(chosen, plotting.colours(len(chosen)), strict=True):
+    for i, colour in zip(chosen, style.colours(len(chosen)), strict=True):
         scaled = nodes[i] / nodes[i].max()
         width = np.ptp(scaled) / scaled.shape[1]  # about what the Lanczos steps resolve
         grid = np.linspace(scaled.min() - 9 * width, 1 + 9 * width, 2000)
@@ -83,7 +84,7 @@ def draw_edge(axis: Axes, run: RunHessian) -> None:
     axis.plot(run.step + 1, run.values["edge"], **NULL, label=r"$2 / \eta$")
     log_steps(axis, run)
     axis.set(yscale="log", ylabel=r"$\lambda_1$ (parameter$^{-2}$)")
-    plotting.legend_above(axis)
+    style.legend_above(axis)
 
 
 def draw_overlap(axis: Axes, run: RunHessian) -> None:
@@ -113,20 +114,20 @@ def draw_shares(axis: Axes, run: RunHessian) -> None:
 def draw_variance(axis: Axes, run: RunHessian) -> None:
     values = run.values
     chosen = shown(np.isfinite(values["variance"]).all(axis=1))
-    for i, colour in zip(chosen, plotting.colours(len(chosen)), strict=True):
+    for i, colour in zip(chosen, style.colours(len(chosen)), strict=True):
         slope, error = run.variance_slope[i], run.variance_slope_error[i]
         label = rf"step {run.step[i]}: ${slope:.1f} \pm {error:.1f}$"
         curvature = positive(values["eigenvalues"][i])
         axis.plot(curvature, values["variance"][i], "o", ms=3, color=colour, label=label)
         axis.axhline(values["variance_elsewhere"][i], color=colour, lw=0.8, ls=":")
-    axis.plot([], [], color=plotting.NULL_COLOUR, ls=":", label="other directions")
+    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="other directions")
     axis.set(xscale="log", yscale="log", xlabel=CURVATURE, ylabel=r"variance (parameter$^2$)")
     in_headroom(axis, 0.42, ncols=2, title="exponent", title_fontsize=6.5)
 
 
 with job(snakemake) as log:
     run = run_hessian.read(snakemake.input[0])
-    figure, axes = plotting.panels(PANELS)
+    figure, axes = style.panels(PANELS)
     if "reached" in run.status:
         draw_eigenvalues(axes["eigenvalues"], run)
         draw_density(axes["density"], run)
@@ -136,10 +137,10 @@ with job(snakemake) as log:
         draw_variance(axes["variance"], run)
     else:
         for axis in axes.values():
-            plotting.message(axis, "no checkpoint has a Hessian")
+            style.message(axis, "no checkpoint has a Hessian")
     without = len(run.step) - run.status.count("reached")
     title = f"{run.origin['run']}, mean loss of {run.samples} training samples"
     if without:
         title += f" ({without} of {len(run.step)} checkpoints not reached or not finite: diverged)"
     figure.suptitle(title, fontsize=9)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)

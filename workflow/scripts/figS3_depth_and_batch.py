@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from launch import job
-from sgdwalk import diffusion_file, plotting
-from sgdwalk.published import Published, published_exponents
-from sgdwalk.sweep_points import SweepPoint, sweep_points
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.diffusion.published import Published, published_exponents
+from sgdwalk.diffusion.sweep_points import SweepPoint, sweep_points
+from sgdwalk.figures import style
 
 LABELS = {
     "exponent_max": "steepest exponent, first window",
@@ -41,7 +42,7 @@ def draw(axis: Axes, name: str, across: str, by: str, points, published, colours
             axis.plot(np.full(len(others), at), others, "_", color=colour, ms=4, alpha=0.35)
         if ours:
             middle, low, high = np.array([p.values[name] for p in ours]).T
-            errors = plotting.error_bars(middle, low, high)
+            errors = style.error_bars(middle, low, high)
             axis.errorbar(x, middle, errors, fmt="o-", ms=4, lw=0.9, color=colour)
         theirs = [p for p in published if place(p)[by] == value and name in p.values]
         theirs = sorted(theirs, key=lambda p: place(p)[across])
@@ -56,7 +57,7 @@ def draw(axis: Axes, name: str, across: str, by: str, points, published, colours
     if name == "crossover_lag":
         axis.set_yscale("log")
     else:
-        axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+        axis.axhline(1, color=style.NULL_COLOUR, lw=0.7, ls=":")
 
 
 with job(snakemake) as log:
@@ -68,14 +69,14 @@ with job(snakemake) as log:
     published = [p for p in published_exponents() if p.batch_size is not None]
     shortcuts = sorted({place(p)["shortcut"] for p in points}, reverse=True)
     rows = [(across, shortcut) for across in AXES for shortcut in shortcuts]
-    figure, axes = plotting.panels([(row, name) for row in rows for name in LABELS])
+    figure, axes = style.panels([(row, name) for row in rows for name in LABELS])
     for row in rows:
         across, shortcut = row
         by = "batch_size" if across == "depth" else "depth"
         ours = [p for p in points if place(p)["shortcut"] is shortcut]
         theirs = [p for p in published if p.shortcut is shortcut]
         values = sorted({place(p)[by] for p in [*ours, *theirs]})
-        colours = dict(zip(values, plotting.colours(len(values)), strict=True))
+        colours = dict(zip(values, style.colours(len(values)), strict=True))
         for name in LABELS:
             draw(axes[row, name], name, across, by, ours, theirs, colours)
         first, last = axes[row, "exponent_max"], axes[row, "crossover_lag"]
@@ -92,5 +93,5 @@ with job(snakemake) as log:
     lost = sum(p.seeds == 0 for p in points)
     if lost:
         figure.suptitle(f"{lost} of {len(points)} settings diverged in their first window")
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)
     log(f"{len(runs)} runs, {len(points)} settings")

@@ -4,11 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from launch import job
-from sgdwalk import diffusion_file, plotting
-from sgdwalk.published import published_exponents
-from sgdwalk.sweep_points import SweepPoint, sweep_points
-from sgdwalk.trajectory import Trajectory
-from sgdwalk.window_families import first_family
+from sgdwalk.diffusion import file as diffusion_file
+from sgdwalk.diffusion.published import published_exponents
+from sgdwalk.diffusion.sweep_points import SweepPoint, sweep_points
+from sgdwalk.figures import style
+from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.recording.window_families import first_family
 
 SHOWN = {
     "exponent_max": ("o", "C0", "steepest, first window"),
@@ -27,19 +28,19 @@ def draw_exponents(axis: Axes, points: list[SweepPoint]) -> None:
             others = point.others[name]
             axis.plot(np.full(len(others), rate(point)), others, "_", color=colour, alpha=0.35)
         value, low, high = np.array([p.values[name] for p in points]).T
-        errors = plotting.error_bars(value, low, high)
+        errors = style.error_bars(value, low, high)
         x = [rate(p) for p in points]
         axis.errorbar(x, value, errors, fmt=f"{marker}-", ms=4, lw=0.9, color=colour, label=label)
         theirs = [p for p in published_exponents() if p.batch_size is None]
         x, y = [p.learning_rate for p in theirs], [p.values[name] for p in theirs]
-        published = {"color": plotting.PUBLISHED_COLOUR, "mfc": "none", "ms": 4, "lw": 0.7}
+        published = {"color": style.PUBLISHED_COLOUR, "mfc": "none", "ms": 4, "lw": 0.7}
         axis.plot(x, y, f"{marker}:", **published, label=f"published: {label.split(',')[0]}")
     for point in points:
         if point.seeds == 0:
             axis.plot(rate(point), 0.02, "x", color="k", transform=axis.get_xaxis_transform())
             axis.annotate("diverged", (rate(point), 0.05), rotation=90, ha="center",
                           xycoords=axis.get_xaxis_transform())  # fmt: skip
-    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(1, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set(xscale="log", xlabel=r"learning rate $\eta$", ylabel="exponent, 95 % interval")
     axis.figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
@@ -60,11 +61,11 @@ def draw_msd(axis: Axes, value: float, diffusion, limits: tuple[float, float]) -
     windows = first_family(diffusion.windows)
     axis.set_title(rf"$\eta$ = {value:g}", fontsize=8)
     if not windows:
-        plotting.message(axis, f"diverged at step {diffusion.diverged_at}")
+        style.message(axis, f"diverged at step {diffusion.diverged_at}")
         return
-    for window, colour in zip(windows, plotting.colours(len(windows)), strict=True):
+    for window, colour in zip(windows, style.colours(len(windows)), strict=True):
         axis.plot(window.curves["lags"], window.curves["msd"], color=colour, lw=0.9)
-    plotting.colour_bar(axis.figure, axis, [w.start + 1 for w in windows], "$t_w$")
+    style.colour_bar(axis.figure, axis, [w.start + 1 for w in windows], "$t_w$")
     label = r"MSD($\tau$) (parameter$^2$)"
     axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=label, ylim=limits)
 
@@ -94,9 +95,9 @@ with job(snakemake) as log:
     if len(chosen) > MOST:
         chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, MOST).round().astype(int)]
     shown = {v: (first_seed[v][0], Trajectory(first_seed[v][1])) for v in chosen}
-    figure, axes = plotting.panels(["exponents", "loss", *chosen])
+    figure, axes = style.panels(["exponents", "loss", *chosen])
     draw_exponents(axes["exponents"], points)
-    colours = dict(zip(chosen, plotting.colours(len(chosen)), strict=True))
+    colours = dict(zip(chosen, style.colours(len(chosen)), strict=True))
     draw_losses(axes["loss"], shown, colours)
     limits = msd_limits(diffusion for diffusion, _ in shown.values())
     for value, (diffusion, _) in shown.items():
@@ -104,5 +105,5 @@ with job(snakemake) as log:
     shared = snakemake.params.settings[0]
     title = f"{shared['model']}, {shared['dataset']}, batch size {shared['batch_size']}"
     figure.suptitle(title, fontsize=9)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)
     log(f"{len(read)} runs, {len(points)} learning rates")

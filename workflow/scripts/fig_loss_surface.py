@@ -6,8 +6,10 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from launch import job
-from sgdwalk import geometry_file, plotting, surface_file
-from sgdwalk.surface_file import Interpolation, Line, Plane, Roughness
+from sgdwalk.figures import style
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape.results import CheckpointRoughness, Interpolation, Line, Plane
 
 COLOURS = "viridis"
 CONTOURS = 14
@@ -107,7 +109,7 @@ def inside(axis: Axes, place: str):
 
 
 def draw_lines(axis: Axes, lines: list[Line]) -> None:
-    for line, colour in zip(lines, plotting.colours(len(lines)), strict=True):
+    for line, colour in zip(lines, style.colours(len(lines)), strict=True):
         axis.plot(line.coordinate, line.values.train_loss, color=colour, label=KINDS[line.kind])
         axis.plot(line.coordinate, line.values.test_loss, color=colour, lw=0.8, ls="--")
     axis.plot([], [], color="k", lw=0.8, ls="--", label="test")
@@ -119,7 +121,7 @@ def draw_lines(axis: Axes, lines: list[Line]) -> None:
 
 
 def draw_curvature(axis: Axes, lines: list[Line]) -> None:
-    for line, colour in zip(lines, plotting.colours(len(lines)), strict=True):
+    for line, colour in zip(lines, style.colours(len(lines)), strict=True):
         reach = NEAR * line.coordinate[-1]
         reach = max(reach, 2.01 * np.diff(line.coordinate)[0])
         shown = np.abs(line.coordinate) <= reach
@@ -146,12 +148,12 @@ def draw_interpolations(axis: Axes, lines: list[Interpolation], run: str) -> Non
     twin = axis.twinx()
     styles = ("-", "--", ":", "-.")
     for number, line in enumerate(lines):
-        style = styles[number % len(styles)]
+        dashes = styles[number % len(styles)]
         other = "" if line.stop_run == run else ", other run"
         label = f"step {line.step} to {line.stop_step}{other}"
-        axis.plot(line.coordinate, line.values.train_loss, color=TRAIN, ls=style, label=label)
-        axis.plot(line.coordinate, line.values.test_loss, color=TEST, ls=style)
-        twin.plot(line.coordinate, line.values.test_accuracy, color="0.6", ls=style, lw=0.8)
+        axis.plot(line.coordinate, line.values.train_loss, color=TRAIN, ls=dashes, label=label)
+        axis.plot(line.coordinate, line.values.test_loss, color=TEST, ls=dashes)
+        twin.plot(line.coordinate, line.values.test_accuracy, color="0.6", ls=dashes, lw=0.8)
     axis.plot([], [], color=TEST, label="test loss")
     axis.plot([], [], color="0.6", label="test accuracy")
     twin.set_ylabel("accuracy")
@@ -162,7 +164,7 @@ def draw_interpolations(axis: Axes, lines: list[Interpolation], run: str) -> Non
     inside(axis, "upper left")
 
 
-def draw_roughness(axis: Axes, found: Roughness, walk) -> None:
+def draw_roughness(axis: Axes, found: CheckpointRoughness, walk) -> None:
     sets = (
         ("isotropic lines", found.random, "o", TRAIN),
         ("line to neighbour", found.chord, "s", TEST),
@@ -180,7 +182,7 @@ def draw_roughness(axis: Axes, found: Roughness, walk) -> None:
         axis.plot(walk.separation[above], walk.msl[above], "^", ms=3, color="0.4", label=said)
         axis.plot(walk.separation[~above], walk.msl_upper[~above], "v", ms=2.5, color="0.8")
     curve = found.random.roughness
-    plotting.guide(axis, 2, curve.separation[[0, -1]], 4 * curve.msl[0], "$H$ = 1")
+    style.guide(axis, 2, curve.separation[[0, -1]], 4 * curve.msl[0], "$H$ = 1")
     axis.set(xscale="log", yscale="log", xlabel="distance (parameter)", ylabel="MSL")
     low, high = axis.get_ylim()
     axis.set_ylim(low, high * (high / low) ** 0.4)
@@ -199,9 +201,9 @@ def draw(figure: Figure, axes: dict[str, Axes], surfaces, walk) -> None:
     path, lines = surfaces.planes["pca"], surfaces.lines
     for name, shown in (("train", plane), ("relief", plane), ("test", plane), ("path", path)):
         if shown.missing or not np.isfinite(shown.values.train_loss).any():
-            plotting.message(axes[name], shown.missing or "no loss is finite")
+            style.message(axes[name], shown.missing or "no loss is finite")
             if name == "path":
-                plotting.message(axes["path_relief"], shown.missing or "no loss is finite")
+                style.message(axes["path_relief"], shown.missing or "no loss is finite")
         elif name == "relief":
             draw_relief(figure, axes[name], plane, f"step {plane.step}")
         elif name == "path":
@@ -229,7 +231,7 @@ def said_or_drawn(axis: Axes, items, function) -> None:
     if present:
         function(present)
     else:
-        plotting.message(axis, items[0].missing if items else "none was asked for")
+        style.message(axis, items[0].missing if items else "none was asked for")
 
 
 NAMES = (
@@ -245,9 +247,9 @@ NAMES = (
 )
 
 with job(snakemake) as log:
-    figure, axes = plotting.panels(NAMES)
+    figure, axes = style.panels(NAMES)
     surfaces = surface_file.read(snakemake.input.landscape[0])
     draw(figure, axes, surfaces, walk_roughness(snakemake.input.geometry[0]))
     figure.suptitle(snakemake.params.run, fontsize=9)
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)
     log(f"{snakemake.params.run}: {len(surfaces.planes)} planes")

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from launch import job
-from sgdwalk import plotting, walker_sweep
-from sgdwalk.walker_table import averaged
+from sgdwalk.figures import style
+from sgdwalk.walker import sweep as walker_sweep
+from sgdwalk.walker.table import averaged
 
 MAPS = {
     "exponent_initial_free": ("initial exponent", "viridis"),
@@ -15,7 +16,7 @@ MAPS = {
 
 
 def rows_of(points: list[dict]) -> list[tuple]:
-    """One row of panels per kind of landscape and learning rate."""
+    """One row of panels per kind of terrain and learning rate."""
     return sorted({(p["kind"], p["learning_rate"]) for p in points})
 
 
@@ -52,19 +53,19 @@ def draw_map(figure, axis: Axes, table: dict, result: str, limits, noises, expon
 def draw_lines(axis: Axes, table: dict, noises: list, exponents: list) -> None:
     noises = [s for s in noises if s > 0]
     if not noises:
-        plotting.message(axis, "no noise")
+        style.message(axis, "no noise")
         return
     shifts = np.linspace(0.94, 1.06, len(exponents))
-    colours = plotting.colours(len(exponents))
+    colours = style.colours(len(exponents))
     for H, shift, colour in zip(exponents, shifts, colours, strict=True):
         means = [table[H, s]["exponent_final_free"] for s in noises if (H, s) in table]
         x = shift * np.array([s for s in noises if (H, s) in table])
         value, low, high = np.array([(m.value, m.low, m.high) for m in means]).T
-        errors = plotting.error_bars(value, low, high)
+        errors = style.error_bars(value, low, high)
         axis.errorbar(
             x, value, errors, fmt="o-", ms=3, lw=0.8, color=colour, label=f"$H$ = {said(H)}"
         )
-    axis.axhline(1, color=plotting.NULL_COLOUR, lw=0.7, ls=":")
+    axis.axhline(1, color=style.NULL_COLOUR, lw=0.7, ls=":")
     axis.set(xscale="log", xlabel=r"noise $\sigma$", ylabel="final exponent", ylim=(-0.3, 2.3))
     axis.set_xticks(noises, [f"{s:g}" for s in noises])
     axis.minorticks_off()
@@ -76,7 +77,7 @@ with job(snakemake) as log:
     points = [point for path in snakemake.input for point in walker_sweep.read(path)]
     rows = rows_of(points)
     names = [(row, column) for row in rows for column in (*MAPS, "lines")]
-    figure, axes = plotting.panels(names, columns=len(MAPS) + 1)
+    figure, axes = style.panels(names, columns=len(MAPS) + 1)
     for kind, rate in rows:
         chosen = [p for p in points if (p["kind"], p["learning_rate"]) == (kind, rate)]
         table = {(s.get("H"), s["noise"]): means for s, means in averaged(chosen)}
@@ -87,5 +88,5 @@ with job(snakemake) as log:
             draw_map(figure, axes[(kind, rate), result], table, result, limits, noises, exponents)
         draw_lines(axes[(kind, rate), "lines"], table, noises, exponents)
         axes[(kind, rate), "exponent_initial_free"].set_title(rf"{kind}, $\eta$ = {rate:g}")
-    plotting.save(figure, snakemake.output)
+    style.save_figure(figure, snakemake.output)
     log(f"{len(points)} ensembles")

@@ -1,9 +1,10 @@
 """Roughness, path dimension, modes, memory and ageing, for every window of one run."""
 
 from launch import job, origin
-from sgdwalk import geometry_file, noise_file
-from sgdwalk.run_geometry import analyse_run
-from sgdwalk.trajectory import Trajectory
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.geometry.run import analyse_run
+from sgdwalk.noise import file as noise_file
+from sgdwalk.recording.trajectory import Trajectory
 
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)

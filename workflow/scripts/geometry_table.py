@@ -1,9 +1,9 @@
 """One row per run and window: geometry with its intervals and nulls."""
 
 from launch import job
-from sgdwalk import geometry_file
-from sgdwalk.geometry_table import geometry_rows
-from sgdwalk.tables import write_table
+from sgdwalk.files.table import write_table
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.geometry.table import geometry_rows
 
 with job(snakemake) as log:
     rows = []

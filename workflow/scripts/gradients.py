@@ -1,9 +1,9 @@
 """Tail indices of gradients and of their noise, with their nulls, for one run."""
 
 from launch import job, origin
-from sgdwalk import noise_file
-from sgdwalk.run_gradients import analyse_gradients
-from sgdwalk.trajectory import Trajectory
+from sgdwalk.gradients.run import analyse_gradients
+from sgdwalk.noise import file as noise_file
+from sgdwalk.recording.trajectory import Trajectory
 
 with job(snakemake) as log:
     trajectory = Trajectory(snakemake.input.trajectory)

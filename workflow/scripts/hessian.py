@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from launch import job, origin
-from sgdwalk import hessian_file
-from sgdwalk.checkpoint_hessian import measure
-from sgdwalk.hessian_file import HessianSettings
-from sgdwalk.training_setup import TrainingSettings, prepare_device
+from sgdwalk.hessian import file as hessian_file
+from sgdwalk.hessian.checkpoint import measure
+from sgdwalk.hessian.results import HessianSettings
+from sgdwalk.training.settings import TrainingSettings
+from sgdwalk.training.setup import prepare_device
 
 with job(snakemake) as log:
     params, resources, w = snakemake.params, snakemake.resources, snakemake.wildcards

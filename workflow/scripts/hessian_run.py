@@ -1,11 +1,11 @@
 """Hessians of all checkpoints of one run in one file, with the overlaps of their eigenspaces."""
 
 from launch import job, origin
-from sgdwalk import run_hessian
+from sgdwalk.hessian import run as run_hessian
 
 with job(snakemake) as log:
     params, run = snakemake.params, snakemake.wildcards.run
-    found = run_hessian.gather(
+    found = run_hessian.gather_checkpoints(
         snakemake.input.hessians,
         snakemake.input.vectors,
         origin(run=run, training=params.training, settings=params.settings),

@@ -1,8 +1,8 @@
 """The loss surface of one run: tiles of its planes joined, roughness of its lines measured."""
 
 from launch import job, origin
-from sgdwalk import surface_file
-from sgdwalk.surface_roughness import with_roughness
+from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape.roughness_table import with_roughness
 
 with job(snakemake) as log:
     params, run = snakemake.params, snakemake.wildcards.run

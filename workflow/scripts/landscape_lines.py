@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from launch import job, origin
-from sgdwalk import surface_file
-from sgdwalk.line_surfaces import fine_lines, interpolation, random_lines
-from sgdwalk.run_checkpoints import LandscapeSettings, RunCheckpoints
-from sgdwalk.training_setup import TrainingSettings, prepare_device
+from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape.lines import fine_lines, interpolation, random_lines
+from sgdwalk.landscape.weights import LandscapeSettings, RunCheckpoints
+from sgdwalk.training.settings import TrainingSettings
+from sgdwalk.training.setup import prepare_device
 
 with job(snakemake) as log:
     params, resources, name = snakemake.params, snakemake.resources, snakemake.wildcards.run

@@ -1,10 +1,11 @@
 """One tile of one plane of a run's loss surface."""
 
 from launch import job, origin
-from sgdwalk import surface_file
-from sgdwalk.plane_surfaces import principal_surface, random_surface
-from sgdwalk.run_checkpoints import LandscapeSettings, RunCheckpoints
-from sgdwalk.training_setup import TrainingSettings, prepare_device
+from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape.planes import principal_surface, random_surface
+from sgdwalk.landscape.weights import LandscapeSettings, RunCheckpoints
+from sgdwalk.training.settings import TrainingSettings
+from sgdwalk.training.setup import prepare_device
 
 with job(snakemake) as log:
     params, w = snakemake.params, snakemake.wildcards

@@ -1,14 +1,15 @@
 """A plane of a run's loss surface for ParaView; a single point without values if it is missing."""
 
 from launch import job
-from sgdwalk import surface_file, vtk_file
+from sgdwalk.files import vtk
+from sgdwalk.landscape import file as surface_file
 
 with job(snakemake) as log:
     w = snakemake.wildcards
     plane = surface_file.read(snakemake.input[0]).planes[w.plane]
     title = f"sgdwalk plane {w.plane} of {w.run}"
     if plane.missing:
-        vtk_file.write_plane(snakemake.output[0], f"{title}: {plane.missing}", [0.0], [0.0], {})
+        vtk.write_plane(snakemake.output[0], f"{title}: {plane.missing}", [0.0], [0.0], {})
     else:
-        vtk_file.write_plane(snakemake.output[0], title, plane.x, plane.y, plane.values.arrays)
+        vtk.write_plane(snakemake.output[0], title, plane.x, plane.y, plane.values.arrays)
     log(f"{w.run}: {plane.missing or snakemake.output[0]}")

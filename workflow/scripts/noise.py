@@ -1,9 +1,10 @@
 """Many minibatch losses and gradients at the fixed weights of every checkpoint of one run."""
 
 from launch import job, origin
-from sgdwalk import noise_file
-from sgdwalk.checkpoint_noise import CheckpointNoise
-from sgdwalk.training_setup import TrainingSettings, prepare_device
+from sgdwalk.noise import file as noise_file
+from sgdwalk.noise.run import CheckpointNoise
+from sgdwalk.training.settings import TrainingSettings
+from sgdwalk.training.setup import prepare_device
 
 with job(snakemake) as log:
     params, resources, run = snakemake.params, snakemake.resources, snakemake.wildcards.run

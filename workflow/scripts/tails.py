@@ -1,9 +1,9 @@
 """One row per tail index of every run: what it is of, the fit, its interval and its null."""
 
 from launch import job
-from sgdwalk import gradients_file
-from sgdwalk.tables import write_table
-from sgdwalk.tail_table import tail_rows
+from sgdwalk.files.table import write_table
+from sgdwalk.gradients import file as gradients_file
+from sgdwalk.gradients.table import tail_rows
 
 with job(snakemake) as log:
     rows = []

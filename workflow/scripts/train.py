@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from launch import job, origin
-from sgdwalk import dataset_files
-from sgdwalk.recorded_training import Machine, RecordingSettings, train_recorded
-from sgdwalk.resuming import Stopped
-from sgdwalk.run_folder import RunFolder
-from sgdwalk.training_setup import TrainingSettings
+from sgdwalk.datasets.prepared import dataset_digest
+from sgdwalk.training.recorded_run import train_recorded
+from sgdwalk.training.resume_points import Stopped
+from sgdwalk.training.run_folder import RunFolder
+from sgdwalk.training.settings import Machine, RecordingSettings, TrainingSettings
 
 OUTPUTS = ["trajectory.h5", "checkpoints"]
 
 with job(snakemake) as log:
     params, resources, run = snakemake.params, snakemake.resources, snakemake.wildcards.run
-    data = dataset_files.digest(snakemake.input.dataset)
+    data = dataset_digest(snakemake.input.dataset)
     decides = {name: params[name] for name in ("training", "recording", "code")}
     folder = RunFolder(Path(snakemake.output.trajectory).parent, params.identity)
     machine = Machine(

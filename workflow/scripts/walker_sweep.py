@@ -1,15 +1,15 @@
-"""Walkers on draws of one landscape, over noise and learning rate: exponents and shares."""
+"""Walkers on draws of one terrain, over noise and learning rate: exponents and shares."""
 
 from launch import job, origin
-from sgdwalk import walker_sweep
-from sgdwalk.basins import find_basins
-from sgdwalk.terrain import landscape
+from sgdwalk.walker import sweep as walker_sweep
+from sgdwalk.walker.basins import find_basins
+from sgdwalk.walker.terrain import make_terrain
 
 with job(snakemake) as log:
-    made = dict(snakemake.params.landscape)
+    made = dict(snakemake.params.terrain)
     rows = []
     for seed in sorted({point["seed"] for point in snakemake.params.points}):
-        terrain = landscape(made["kind"], seed, **{k: v for k, v in made.items() if k != "kind"})
+        terrain = make_terrain(made["kind"], seed, **{k: v for k, v in made.items() if k != "kind"})
         basins = find_basins(terrain, snakemake.params.basin_depth)
         for point in snakemake.params.points:
             if point["seed"] == seed:
@@ -22,5 +22,5 @@ with job(snakemake) as log:
         "stage": snakemake.params.stage,
         "basin_depth": snakemake.params.basin_depth,
     }
-    walker_sweep.write(snakemake.output[0], rows, origin(landscape=shared))
+    walker_sweep.write(snakemake.output[0], rows, origin(terrain=shared))
     log(f"{snakemake.wildcards.sweep}: {len(rows)} ensembles")

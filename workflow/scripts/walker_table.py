@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from launch import job
-from sgdwalk import walker_file, walker_sweep
-from sgdwalk.tables import write_table
-from sgdwalk.walker_table import ensemble_rows, sweep_rows
+from sgdwalk.files.table import write_table
+from sgdwalk.walker import file as walker_file
+from sgdwalk.walker import sweep as walker_sweep
+from sgdwalk.walker.table import sweep_rows, terrain_rows
 
 with job(snakemake) as log:
     rows = []
     for path in map(Path, snakemake.input.ensembles):
-        rows += ensemble_rows(path.stem, walker_file.read(path))
+        rows += terrain_rows(path.stem, walker_file.read(path))
     for path in map(Path, snakemake.input.sweeps):
         rows += sweep_rows(path.stem, walker_sweep.read(path))
     write_table(snakemake.output[0], rows)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from sgdwalk.errors import InputError
+from sgdwalk.fits.pair_bins import bin_pairs, time_blocks
+
+
+@pytest.fixture
+def matrices():
+    rng = np.random.default_rng(0)
+    abscissa = rng.lognormal(size=(37, 37))
+    return abscissa, rng.standard_normal((37, 37))
+
+
+def brute_force(abscissa, values, bins, left_out=()):
+    pairs = [
+        (abscissa[i, j], values[i, j], j - i)
+        for i in range(37)
+        for j in range(i + 1, 37)
+        if i not in left_out and j not in left_out
+    ]
+    x, y, separation = np.array(pairs).T
+    upper = abscissa[np.triu_indices(37, 1)]
+    edges = np.geomspace(upper.min(), upper.max(), bins + 1)
+    index = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, bins - 1)
+    with np.errstate(invalid="ignore"):
+        count = np.bincount(index, minlength=bins)
+        return count, *(np.bincount(index, v, bins) / count for v in (x, y, separation))
+
+
+def test_means_and_replicates_equal_brute_force(matrices):
+    abscissa, values = matrices
+    binned = bin_pairs(abscissa, [lambda a, b: values[a, b]], bins=6, blocks=5)
+    count, x, y, separation = brute_force(abscissa, values, 6)
+    filled = count > 0
+    np.testing.assert_array_equal(binned.pairs, count[filled])
+    np.testing.assert_allclose(binned.abscissa, x[filled])
+    np.testing.assert_allclose(binned.separation, separation[filled])
+    np.testing.assert_allclose(binned.means[0], y[filled])
+    for b, block in enumerate(time_blocks(37, 5)):
+        without = brute_force(abscissa, values, 6, range(block.start, block.stop))[2]
+        np.testing.assert_allclose(binned.replicates[0, b], without[filled], atol=1e-12)
+
+
+def test_coinciding_positions_are_left_out(matrices):
+    abscissa, values = matrices
+    abscissa[3, 8] = 0
+    binned = bin_pairs(abscissa, [lambda a, b: values[a, b]], bins=6, blocks=5)
+    assert binned.pairs.sum() == 37 * 36 // 2 - 1
+
+
+def test_blocks_cover_the_window_once():
+    blocks = time_blocks(103, 10)
+    np.testing.assert_array_equal(np.concatenate([np.arange(103)[b] for b in blocks]), range(103))
+    assert {b.stop - b.start for b in blocks} == {10, 11}
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="blocks"):
+        time_blocks(5, 6)
+    with pytest.raises(InputError, match="no two positions"):
+        bin_pairs(np.zeros((20, 20)), [], bins=5, blocks=4)
+    with pytest.raises(InputError, match=r"\(T, T\)"):
+        bin_pairs(np.zeros((20, 19)), [], bins=5, blocks=4)

@@ -1,0 +1,45 @@
+import known_walks
+import numpy as np
+import pytest
+
+from sgdwalk.errors import InputError
+from sgdwalk.geometry.distances import contour_lengths
+from sgdwalk.geometry.loss_roughness import mean_squared_loss_difference
+from sgdwalk.geometry.loss_structure import structure_functions
+
+
+def test_structure_functions_of_a_gaussian_landscape_are_monofractal():
+    distance, loss = known_walks.free_walk(8, 0.5)
+    result = structure_functions(distance, loss)
+    assert result.curvature.low < 0 < result.curvature.high
+    np.testing.assert_allclose(result.zeta, 0.5 * result.orders, atol=0.25)
+    second = mean_squared_loss_difference(distance, loss)
+    np.testing.assert_allclose(result.moments[3], second.msl)
+    assert result.zeta[3] == pytest.approx(second.fit.exponent)
+    np.testing.assert_allclose(result.monofractal_zeta / result.orders, result.zeta[3] / 2)
+
+
+def test_a_multifractal_walk_has_negative_curvature():
+    # Multifractal random walk of intermittency 0.1 (Bacry, Delour and Muzy 2001):
+    # zeta(q) = 0.6 q - 0.05 q^2 below the integral scale, here the window.
+    curvature, zeta = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        lag = np.arange(1000)
+        covariance = 0.1 * np.log(np.maximum(1000 / (lag + 1), 1))
+        embedded = np.concatenate([covariance, [0.0], covariance[:0:-1]])
+        eigenvalues = np.maximum(np.fft.fft(embedded).real, 0)
+        noise = rng.standard_normal(2000) + 1j * rng.standard_normal(2000)
+        omega = np.fft.fft(np.sqrt(eigenvalues / 2000) * noise).real[:1000]
+        loss = np.cumsum(np.exp(omega) * rng.standard_normal(1000))
+        contour = contour_lengths(np.ones((999, 999)))
+        result = structure_functions(contour, loss)
+        curvature.append(result.curvature.value)
+        zeta.append(result.zeta[3])
+    assert np.mean(curvature) == pytest.approx(-0.05, abs=0.03)
+    assert np.mean(zeta) == pytest.approx(1.0, abs=0.15)
+
+
+def test_orders_are_checked():
+    with pytest.raises(InputError, match="orders"):
+        structure_functions(np.ones((30, 30)), np.zeros(30), orders=(1.0, 3.0, 4.0))

@@ -1,0 +1,234 @@
+"""Geometry of windows and runs: what comes out, what a file keeps, what short windows lack."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import h5py
+import known_walks
+import numpy as np
+import pytest
+
+from sgdwalk.errors import InputError
+from sgdwalk.files import records
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry import ensemble
+from sgdwalk.geometry import file as geometry_file
+from sgdwalk.geometry.estimates import estimates, nulls, undefined
+from sgdwalk.geometry.excursions import random_fragments, typical_fragment
+from sgdwalk.geometry.path_dimension import shuffled_dimension
+from sgdwalk.geometry.run import analyse_run
+from sgdwalk.geometry.table import ensemble_rows, geometry_rows
+from sgdwalk.geometry.window import LossNoise, analyse_window
+from sgdwalk.noise import floor
+from sgdwalk.recording.trajectory import Window
+
+LENGTH = 200
+
+
+def window(seed=0, length=LENGTH, start=0, probe=True, noise=0.0):
+    """A Brownian walk in 20 dimensions over a bowl whose minimum is far away."""
+    rng = np.random.default_rng([seed, start])
+    positions = known_walks.brownian(rng, length - 1, 20).cumsum(axis=0)
+    positions = np.vstack([np.zeros(20), positions])
+    clean = np.sum((positions - 100.0) ** 2, axis=1) / 1e4
+    return Window(
+        length,
+        1,
+        start,
+        known_walks.gram_of_positions(positions),
+        clean + noise * rng.standard_normal(length),
+        start + np.arange(length),
+        clean if probe else None,
+    )
+
+
+def run(windows, loss=None, diverged_at=None):
+    trajectory = SimpleNamespace(
+        windows=windows,
+        loss=np.concatenate([w.loss for w in windows]) if loss is None else loss,
+        diverged_at=diverged_at,
+        path="trajectory.h5",
+    )
+    noise = SimpleNamespace(
+        step=np.array([0, 100, 1000]),
+        loss_variance=np.array([1e-4, 1e-4, np.nan]),
+        loss=np.zeros((3, 64)),
+    )
+    return trajectory, analyse_run(trajectory, noise, fragments=(20, 300), ageing_lags=(1, 4, 100))
+
+
+@pytest.fixture(scope="module")
+def analysed():
+    return run([window(start=start, noise=0.01) for start in (0, 200, 400)])[1]
+
+
+def test_a_smooth_bowl_far_from_its_minimum_has_roughness_one(analysed):
+    for found in analysed.windows:
+        numbers = estimates(found)
+        assert numbers["roughness_distance_probe"].value == pytest.approx(1, abs=0.15)
+        assert nulls(found)["roughness_distance"] == pytest.approx(1, abs=0.15)
+
+
+def test_a_brownian_walk_is_its_own_null(analysed):
+    for found in analysed.windows:
+        numbers, beside = estimates(found), nulls(found)
+        assert numbers["path_dimension"].low < 2 < numbers["path_dimension"].high
+        assert beside["path_dimension"] == pytest.approx(2, abs=0.2)
+        assert numbers["velocity_autocorrelation"].low < beside["velocity_autocorrelation"]
+        assert beside["velocity_autocorrelation"] < numbers["velocity_autocorrelation"].high
+        assert numbers["walk_joseph"].value == pytest.approx(0.5, abs=0.1)
+
+
+def test_drifting_walks_have_path_dimension_one():
+    assert shuffled_dimension(np.ones((500, 500))) == pytest.approx(1)
+
+
+def test_what_a_window_is_too_short_for_is_named(analysed):
+    for found in analysed.windows:
+        assert set(found.excursions) == {"20"}
+        assert "allowed are 2 to 199" in found.missing["excursions.300"]
+        assert "excursions.300" in undefined(found)
+
+
+def test_a_very_short_window_is_analysed_as_far_as_it_goes():
+    found = analyse_window(window(length=20), fragments=(5, 50), components=30)
+    assert found.modes.share.size == 19
+    assert found.homology is None
+    assert "T >= 50" in found.missing["homology"]
+    assert "quadratic" in found.missing
+    assert "homology_dimension" not in estimates(found)
+
+
+def test_structure_functions_of_noisy_losses_need_a_probe():
+    noisy = window(probe=False, noise=1.0)
+    found = analyse_window(noisy, LossNoise(np.full(LENGTH, 1.0), 0.1), fragments=(20,))
+    assert found.distance.structure is None
+    assert "recording.probe" in found.missing["distance.structure"]
+    assert found.distance.minibatch.upper_limit.any()
+    assert "roughness_distance_minibatch" in undefined(found)
+
+
+def test_ageing_uses_the_lags_that_fit(analysed):
+    found = analysed.ageing["200x1"]
+    assert found.lag.tolist() == [1, 4]  # 100 is more than a quarter of the window
+    assert found.start.tolist() == [0, 200, 400]
+    for fit in found.fits:
+        assert fit.exponent_low < 0 < fit.exponent_high
+
+
+def same(one, other):
+    if dataclasses.is_dataclass(one):
+        return type(one) is type(other) and all(
+            same(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one)
+        )
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if one is None or isinstance(one, str):
+        return one == other
+    return np.array_equal(one, other, equal_nan=True)
+
+
+def test_a_file_gives_back_what_was_written(analysed, tmp_path):
+    geometry_file.write(tmp_path / "geometry.h5", analysed, {"run": "here"})
+    back = geometry_file.read(tmp_path / "geometry.h5")
+    assert back.origin == {"run": "here"}
+    assert same(dataclasses.replace(back, origin={}), analysed)
+
+
+def test_every_dataset_says_what_it_is(analysed, tmp_path):
+    geometry_file.write(tmp_path / "geometry.h5", analysed, {})
+    silent = []
+
+    def check(name, item):
+        if isinstance(item, h5py.Dataset) and not (item.attrs["meaning"] and item.attrs["unit"]):
+            silent.append(name)
+
+    with h5py.File(tmp_path / "geometry.h5") as file:
+        file.visititems(check)
+    assert not silent
+
+
+def test_a_dataset_without_meaning_is_refused(tmp_path):
+    with h5py.File(tmp_path / "any.h5", "w") as file, pytest.raises(KeyError, match="no meaning"):
+        records.write(file, Estimate(1.0, 0.0, 2.0), {"other": ("x", "1")})
+
+
+def test_a_diverged_run_has_a_whole_file_and_one_row(tmp_path):
+    loss = np.array([1.0, 2.0, np.nan])
+    found = run([], loss, diverged_at=2)[1]
+    geometry_file.write(tmp_path / "geometry.h5", found, {})
+    rows = geometry_rows("run", {"model": "m"}, geometry_file.read(tmp_path / "geometry.h5"))
+    assert [(r["diverged_at"], r["undefined"]) for r in rows] == [
+        (2, "no whole window was recorded")
+    ]
+
+
+def test_rows_hold_estimates_their_ends_and_nulls(analysed):
+    rows = geometry_rows("run", {"seed": 0}, analysed)
+    assert [row["window_start"] for row in rows] == [0, 200, 400]
+    first = rows[0]
+    assert first["path_dimension_low"] < first["path_dimension"] < first["path_dimension_high"]
+    assert first["path_dimension_null"] == pytest.approx(2, abs=0.2)
+    assert first["roughness_distance_probe_null"] == first["roughness_distance_minibatch_null"]
+    assert first["ageing_exponent_lag4"] == rows[1]["ageing_exponent_lag4"]
+
+
+def test_noise_is_interpolated_in_the_logarithm_of_the_step():
+    checkpoints, variance = np.array([0, 9, 99]), np.array([1.0, 1e-2, 1e-4])
+    found = floor.variance_along(np.array([0, 9, 30, 99]), checkpoints, variance)
+    np.testing.assert_allclose(found, [1, 1e-2, 1e-2 * 10 ** (-2 * np.log10(3.1)), 1e-4])
+
+
+def test_noise_beyond_the_last_checkpoint_reached_is_held():
+    found = floor.variance_along(
+        np.array([5, 50]), np.array([0, 9, 99]), np.array([1.0, 0.5, np.nan])
+    )
+    assert found[1] == pytest.approx(0.5)
+    assert floor.variance_along([3], [0, 9], [0.0, 0.0]) == 0
+    with pytest.raises(InputError, match="noise"):
+        floor.variance_along([3], [0, 9], [np.nan, np.nan])
+    assert floor.relative_error(33) == pytest.approx(0.25)
+
+
+def test_the_typical_fragment_is_drawn_with_its_true_lengths():
+    found = window()
+    fragments = random_fragments(found.gram, 20, seed=0)
+    drawn = typical_fragment(found.gram, fragments)
+    part = found.gram[drawn.start : drawn.start + 20, drawn.start : drawn.start + 20]
+    assert drawn.contour_length == pytest.approx(np.sqrt(part.diagonal()).sum())
+    assert drawn.end_to_end == pytest.approx(np.sqrt(part.sum()))
+    positions = np.vstack([np.zeros(20), np.linalg.cholesky(part).cumsum(axis=0)])
+    along = positions[-1] / np.linalg.norm(positions[-1])
+    off = np.linalg.norm(positions - np.outer(positions @ along, along), axis=1)
+    assert drawn.farthest == off.argmax()
+    assert drawn.excursion == pytest.approx(off.max())
+    assert 0 < drawn.share < 1
+
+
+def test_seeds_together(tmp_path):
+    found = [run([window(seed), window(seed, start=200)][: 2 - (seed == 3)]) for seed in range(4)]
+    together = ensemble.ensemble([r for _, r in found], [t for t, _ in found])
+    assert [(w.start, w.seeds) for w in together] == [(0, 4), (200, 3)]
+    first = together[0]
+    values = [estimates(r.windows[0])["walk_joseph"].value for _, r in found]
+    assert first.estimates["walk_joseph"].value == pytest.approx(np.mean(values))
+    half = 3.182 * np.std(values, ddof=1) / 2  # Student, three degrees
+    assert first.estimates["walk_joseph"].high == pytest.approx(np.mean(values) + half, rel=1e-3)
+    assert first.exponents.joseph.value == pytest.approx(np.mean(values))
+    assert first.ergodicity.lag[-1] == LENGTH // 4
+    assert np.all(first.ergodicity.breaking < 0.5)
+    ensemble.write(tmp_path / "ensemble.h5", together, {"run": {}})
+    back, origin = ensemble.read(tmp_path / "ensemble.h5")
+    assert same(tuple(back), tuple(together))
+    rows = ensemble_rows("name", {"model": "m"}, back, origin)
+    assert [row["seeds"] for row in rows] == [4, 3]
+
+
+def test_two_seeds_have_no_ergodicity():
+    found = [run([window(seed)]) for seed in range(2)]
+    (only,) = ensemble.ensemble([r for _, r in found], [t for t, _ in found])
+    assert only.ergodicity is None
+    assert "three or more" in only.missing["ergodicity"]
+    assert np.isfinite(only.exponents.hurst.value)

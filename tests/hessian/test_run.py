@@ -1,0 +1,184 @@
+"""Hessians of checkpoints: against direct computation, as files, and gathered along a run."""
+
+import numpy as np
+import pytest
+import torch
+
+from sgdwalk.datasets.prepared import Dataset, read_dataset, write_dataset
+from sgdwalk.datasets.subsets import balanced_subset
+from sgdwalk.errors import InputError
+from sgdwalk.hessian import file as hessian_file
+from sgdwalk.hessian import run as run_hessian
+from sgdwalk.hessian.checkpoint import measure
+from sgdwalk.hessian.leading import leading_eigenpairs
+from sgdwalk.hessian.results import HessianSettings
+from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
+from sgdwalk.training.initial_run import initial_run
+from sgdwalk.training.loop import train
+from sgdwalk.training.settings import TrainingSettings
+
+torch.set_num_threads(1)
+CPU = torch.device("cpu")
+TRAINING = TrainingSettings("resnet8", "tiny", 16, 0.1, 20, 0, False)
+SETTINGS = HessianSettings(
+    top_k=4,
+    smallest=1,
+    samples=24,
+    density_probes=2,
+    density_steps=6,
+    trace_products=6,
+    replay=5,
+    seed=0,
+)
+GIBIBYTE = 2**30
+
+
+class Losses:
+    """Keeps the loss of every step."""
+
+    def __init__(self):
+        self.losses = []
+
+    def record(self, loss):
+        self.losses.append(loss)
+
+    def record_epoch(self, **values):
+        pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A dataset, a run's checkpoints, one not reached, one not finite, and what they measure as."""
+    folder = tmp_path_factory.mktemp("run")
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(60, 1, 8, 8, generator=generator), torch.arange(60) % 3
+    data = Dataset(images[:50], labels[:50], images[50:], labels[50:], 3, name="tiny")
+    write_dataset(data, folder / "tiny.h5")
+    run, losses = initial_run(data, TRAINING, CPU), Losses()
+
+    def save(run):
+        if run.step in (0, 12, 20):
+            save_checkpoint(folder / f"{run.step}.pt", {"status": "reached", **run.state()})
+
+    train(run, 25, losses, before_step=save)
+    np.save(folder / "losses.npy", losses.losses)
+    broken = {"status": "reached", **run.state(), "step": 30}
+    next(iter(broken["model"].values())).fill_(np.nan)
+    save_checkpoint(folder / "30.pt", broken)
+    save_checkpoint(folder / "40.pt", not_reached(40, 30))
+    for step in (0, 12, 20, 30, 40):
+        found, vectors = measure(
+            folder / f"{step}.pt",
+            folder / "tiny.h5",
+            TRAINING,
+            SETTINGS,
+            step != 12,
+            CPU,
+            GIBIBYTE,
+        )
+        hessian_file.write(folder / f"{step}.h5", found, {"step": step})
+        hessian_file.write_vectors(folder / f"{step}.eigenvectors.h5", vectors, {})
+    return folder
+
+
+def gathered(folder, steps):
+    files = [folder / f"{step}.h5" for step in steps]
+    vectors = [folder / f"{step}.eigenvectors.h5" for step in steps]
+    return run_hessian.gather_checkpoints(files, vectors, {"run": "a"})
+
+
+def test_eigenpairs_are_of_the_mean_loss_over_a_balanced_subset(folder):
+    found = hessian_file.read(folder / "20.h5")
+    vectors = hessian_file.read_vectors(folder / "20.eigenvectors.h5")
+    data = read_dataset(folder / "tiny.h5")
+    run = initial_run(data, TRAINING, CPU)
+    run.restore(load_checkpoint(folder / "20.pt"))
+    chosen = balanced_subset(data.train_labels, 24, SETTINGS.seed)
+    assert np.bincount(data.train_labels[chosen]).tolist() == [8, 8, 8]
+    batch = data.train_inputs[chosen], data.train_labels[chosen]
+    pairs = leading_eigenpairs(run.model, run.criterion, batch, 4, tolerance=1e-5)
+    np.testing.assert_allclose(found.values["eigenvalues"], pairs.values, rtol=1e-4)
+    np.testing.assert_allclose(np.abs((vectors * pairs.vectors).sum(axis=0)), 1, atol=1e-3)
+    assert found.values["converged"].all()
+    assert (found.values["residuals"] <= 1e-3 * found.values["eigenvalues"]).all()
+    # 24 samples in batches of at most 16 are two of 12.
+    train_mode = leading_eigenpairs(
+        run.model, run.criterion, batch, 1, tolerance=1e-5, train_mode=True, batch_size=12
+    )
+    assert found.values["train_mode_eigenvalue"] == pytest.approx(train_mode.values[0], rel=1e-4)
+    run.model.eval()
+    loss = run.criterion(run.model(batch[0]), batch[1])
+    gradients = torch.autograd.grad(loss, list(run.model.parameters()))
+    gradient = torch.cat([g.flatten() for g in gradients]).numpy()
+    assert found.values["gradient_norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
+    share = ((gradient @ pairs.vectors) ** 2).sum() / (gradient @ gradient)
+    assert found.values["gradient_share"] == pytest.approx(share, rel=1e-2)
+    assert found.values["edge"] == pytest.approx(20)
+    assert found.parameters == len(gradient)
+
+
+@pytest.mark.parametrize("step", [0, 12, 20])
+def test_the_replay_is_the_training(folder, step):
+    losses = np.load(folder / "losses.npy")
+    found = hessian_file.read(folder / f"{step}.h5")
+    np.testing.assert_array_equal(found.values["replay_loss"], losses[step : step + 5])
+
+
+def test_trace_and_density_where_asked(folder):
+    for step, asked in ((0, True), (12, False), (20, True)):
+        values = hessian_file.read(folder / f"{step}.h5").values
+        for name in ("trace", "trace_error", "density_nodes", "density_weights"):
+            assert np.isfinite(values[name]).all() == asked
+    np.testing.assert_allclose(values["density_weights"].sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("step", "status"), [(30, "not finite"), (40, "not reached")])
+def test_a_diverged_checkpoint_is_a_valid_file_that_says_so(folder, step, status):
+    found = hessian_file.read(folder / f"{step}.h5")
+    assert (found.step, found.status) == (step, status)
+    reached = hessian_file.read(folder / "0.h5")
+    for name, value in found.values.items():
+        assert value.shape == reached.values[name].shape
+        assert not value.any() if name.endswith("converged") else np.isnan(value).all()
+    assert hessian_file.read_vectors(folder / f"{step}.eigenvectors.h5").shape[1] == 0
+
+
+def test_gathered_along_the_run(folder):
+    run_hessian.write(folder / "hessian.h5", gathered(folder, [40, 20, 12, 0, 30]))
+    run = run_hessian.read(folder / "hessian.h5")
+    assert run.step.tolist() == [0, 12, 20, 30, 40]
+    assert run.status == ["reached"] * 3 + ["not finite", "not reached"]
+    parts = [hessian_file.read(folder / f"{step}.h5") for step in run.step]
+    for name, value in run.values.items():
+        np.testing.assert_array_equal(value, [part.values[name] for part in parts])
+    a, b = (hessian_file.read_vectors(folder / f"{step}.eigenvectors.h5") for step in (0, 12))
+    angles = np.linalg.svd(a.T @ b, compute_uv=False)
+    np.testing.assert_allclose(run.overlap[0], np.mean(angles**2), rtol=1e-5)
+    assert np.isfinite(run.overlap[:2]).all()
+    assert np.isnan(run.overlap[2:]).all()
+    slope = np.polyfit(
+        np.log(parts[2].values["eigenvalues"]), np.log(parts[2].values["variance"]), 1
+    )[0]
+    assert run.variance_slope[2] == pytest.approx(slope)
+    assert np.isnan(run.variance_slope[3:]).all()
+    assert run.origin == {"run": "a"}
+
+
+def test_a_run_without_any_hessian_is_gathered(folder):
+    run = gathered(folder, [30, 40])
+    assert "reached" not in run.status
+    assert np.isnan(run.overlap).all()
+
+
+def test_hessians_of_other_settings_are_refused(folder, tmp_path):
+    other = hessian_file.nothing(HessianSettings(3, 1, 24, 2, 6, 6, 5, 0))
+    strange = hessian_file.CheckpointHessian(7, "reached", 10, 24, other)
+    hessian_file.write(tmp_path / "7.h5", strange, {})
+    with pytest.raises(InputError, match=r"7\.h5: of another network or settings than .*0\.h5"):
+        run_hessian.gather_checkpoints([folder / "0.h5", tmp_path / "7.h5"], [], {})
+
+
+def test_a_checkpoint_of_another_network_is_named(folder):
+    other = TrainingSettings("fc3", "tiny", 16, 0.1, 20, 0, False)
+    with pytest.raises(InputError, match=r"0\.pt: not of this run's network"):
+        measure(folder / "0.pt", folder / "tiny.h5", other, SETTINGS, False, CPU, GIBIBYTE)

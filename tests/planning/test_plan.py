@@ -1,0 +1,80 @@
+"""The plan of a study: its arithmetic, and the published study through the PBS profile."""
+
+import csv
+
+import pytest
+import yaml
+from workflow_copy import ROOT
+
+from planning.estimate import cost, needs, networks
+from planning.plan import report
+from planning.study import read_study
+
+PUBLISHED = ROOT / "workflow/scripts/sgdwalk/diffusion/published_exponents.csv"
+
+
+def study(name):
+    return read_study(yaml.safe_load((ROOT / name).read_text()), "study")
+
+
+def test_costs_are_of_the_networks_there_are():
+    known = networks()
+    with open(ROOT / "tests" / "data" / "parameter_counts.csv", newline="") as file:
+        published = {row["model"]: int(row["parameters"]) for row in csv.DictReader(file)}
+    for name in ("resnet14", "resnet110_noshort", "vgg9", "fc20", "simplenet"):
+        assert known[name].parameters == published[name]
+    # a fully connected network: two operations per weight
+    assert known["fc3"].forward == pytest.approx(2 * known["fc3"].parameters, rel=1e-3)
+    # resnet14's convolutions, counted by hand
+    convolutions = 3 * 16 * 32**2 + 4 * 16 * 16 * 32**2
+    convolutions += (16 * 32 + 3 * 32 * 32) * 16**2 + (32 * 64 + 3 * 64 * 64) * 8**2
+    shortcuts = 16 * 32 * 16**2 + 32 * 64 * 8**2
+    by_hand = 2 * (9 * convolutions + shortcuts + 64 * 10)
+    assert known["resnet14"].forward == pytest.approx(by_hand, rel=1e-3)
+
+
+def test_needs_of_one_run():
+    run = study("studies/paper.yaml").runs["resnet14-cifar10-bs1024-lr0.1-steps24500-seed0"]
+    network = cost(run, networks())
+    found = needs(run, network, draws=32)
+    assert found.training == pytest.approx(3 * network.forward * 1024 * 24500)
+    assert found.buffer == 2 * 1000 * 4 * network.parameters
+    assert found.positions == 24500 * 4 * network.parameters
+    grams = (24 + 2) * 999**2 * 8
+    assert grams < found.kept < grams + 101 * 4 * network.parameters + 24500 * 1000
+
+
+def test_smaller_inputs_cost_less():
+    runs = study("config.yaml").runs
+    known = networks()
+    run = runs["resnet14-digits-bs128-lr0.1-seed0"]
+    assert cost(run, known).forward == pytest.approx(known["resnet14"].forward / 16)
+
+
+def test_the_report_of_the_published_study():
+    text = report(study("studies/paper.yaml"), {"train": 41, "hessian": 101}, rate=2e12)
+    assert text.startswith("Study 'paper': 41 trainings, 142 jobs to run")
+    assert "as given" in text
+    half = report(study("studies/paper.yaml"), {}, rate=4e12)
+
+    def hours(said):
+        (line,) = [line for line in said.splitlines() if line.startswith("  training")]
+        return float(line.split()[1])
+
+    assert hours(text) == pytest.approx(2 * hours(half), rel=0.01)
+
+
+def test_the_published_study_is_planned_with_the_pbs_profile(fresh_copy):
+    jobs = fresh_copy.plan("--profile", "pbs", study="studies/paper.yaml")
+    assert jobs["train"] == 41
+    assert jobs["hessian"] == 101
+    assert jobs["fetch_dataset"] == 2
+
+
+def test_the_published_study_has_the_published_runs():
+    runs = [run.training for run in study("studies/paper.yaml").runs.values()]
+    settings = {(r["model"], r["batch_size"], r["learning_rate"]) for r in runs}
+    with open(PUBLISHED, newline="") as file:
+        for row in csv.DictReader(file):
+            batch = int(row["batch_size"] or 1024)
+            assert (row["model"], batch, float(row["learning_rate"])) in settings

@@ -1,0 +1,133 @@
+"""Which runs a sweep figure compares, and the points it draws."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from planning.sweeps import depth_and_batch, learning_rates
+from sgdwalk.diffusion.file import DiffusionRecord, RunDiffusion
+from sgdwalk.diffusion.published import published_exponents
+from sgdwalk.diffusion.sweep_points import sweep_points
+from sgdwalk.networks.names import check_name
+
+
+def run(model="resnet14", batch_size=128, learning_rate=0.1, seed=0, **others):
+    return {
+        "model": model,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "steps": 1000,
+        "dataset": "digits",
+        "dataset_options": {},
+        **others,
+    }
+
+
+def chosen(select, runs):
+    return select({str(number): settings for number, settings in enumerate(runs)})
+
+
+def test_the_largest_set_that_differs_in_the_swept_settings_alone():
+    runs = [
+        run(steps=2000),
+        run("resnet14_noshort", steps=2000),
+        run(batch_size=64),
+        run(),
+        run("resnet20"),
+        run(learning_rate=0.5),
+        run(learning_rate=0.01),
+        run(learning_rate=0.01, seed=1),
+    ]
+    assert chosen(depth_and_batch, runs) == ["2", "3", "4"]
+    assert chosen(learning_rates, runs) == ["3", "5", "6", "7"]
+
+
+def test_seeds_do_not_make_a_set_larger():
+    runs = [run(seed=seed, steps=50) for seed in range(5)] + [run(), run(batch_size=64)]
+    assert chosen(depth_and_batch, runs) == ["5", "6"]
+
+
+def test_runs_of_as_many_epochs_are_compared_where_their_steps_differ():
+    runs = [run(steps=120), run(steps=60, batch_size=256), run("vgg9")]
+    assert chosen(depth_and_batch, runs) == ["0", "1"]
+    runs += [run(model, steps=60) for model in ("resnet14", "resnet20", "resnet56")]
+    assert chosen(depth_and_batch, runs) == ["1", "3", "4", "5"]
+    runs = [run(dataset="own.npz"), run(dataset="own.npz", batch_size=64)]
+    assert chosen(depth_and_batch, runs) == ["0", "1"]
+
+
+def test_other_networks_have_no_depth_to_compare():
+    assert chosen(depth_and_batch, [run("fc3"), run("resnet14_nobatchnorm"), run("vit")]) == []
+    assert chosen(learning_rates, [run("fc3")]) == ["0"]
+
+
+def diffusion(starts, stride=1, length=500, diverged_at=None):
+    windows = [
+        DiffusionRecord(
+            length,
+            stride,
+            start,
+            {},
+            {
+                "exponent_max": (1 + start / 1000, 1.0, 2.0),
+                "exponent_long": (0.5 + start / 1000, 0.4, 0.6),
+                "crossover_lag": (100.0 + start, 50.0, 200.0),
+            },
+            3.0,
+        )
+        for start in starts
+    ]
+    return RunDiffusion(windows, diverged_at, {})
+
+
+def test_first_and_last_window_are_read_and_the_others_kept():
+    (point,) = sweep_points([(run(), diffusion([0, 500, 1000]))])
+    assert point.values["exponent_max"] == (1.0, 1.0, 2.0)
+    assert point.values["exponent_long"] == (1.5, 0.4, 0.6)
+    assert point.values["crossover_lag"] == (1100.0, 50.0, 200.0)
+    assert point.others["exponent_max"].tolist() == [1.0, 1.5, 2.0]
+    assert "seed" not in point.settings
+
+
+def test_long_strides_are_not_read():
+    both = RunDiffusion(
+        diffusion([0, 500]).windows + diffusion([0], stride=4, length=60).windows, None, {}
+    )
+    (point,) = sweep_points([(run(), both)])
+    assert len(point.others["exponent_max"]) == 2
+
+
+def test_seeds_are_one_point_with_students_interval():
+    starts = [0, 100, 400]
+    runs = [(run(seed=i), diffusion([start])) for i, start in enumerate(starts)]
+    (point,) = sweep_points(runs)
+    assert point.seeds == 3
+    found = np.array([1.0, 1.1, 1.4])
+    low, high = stats.t.interval(0.95, 2, found.mean(), stats.sem(found))
+    assert point.values["exponent_max"] == pytest.approx((found.mean(), low, high))
+    lags = np.log([100.0, 200.0, 500.0])
+    ends = stats.t.interval(0.95, 2, lags.mean(), stats.sem(lags))
+    assert point.values["crossover_lag"] == pytest.approx(
+        (np.exp(lags.mean()), *np.exp(ends)), rel=1e-9
+    )
+
+
+def test_a_run_without_windows_is_a_point_without_values():
+    (point,) = sweep_points([(run(), diffusion([], diverged_at=7))])
+    assert point.seeds == 0
+    assert point.diverged_at == [7]
+    assert np.isnan(point.values["exponent_max"]).all()
+
+
+def test_published_values_are_the_papers():
+    rows = published_exponents()
+    assert len(rows) == 29
+    for row in rows:
+        check_name(row.model)
+        assert 0.5 < row.values["exponent_long"] <= row.values["exponent_max"] <= 2
+    by_batch = [row for row in rows if row.batch_size]
+    assert {row.depth for row in by_batch} == {14, 20, 56, 110}
+    assert all("crossover_lag" in row.values for row in by_batch)
+    rates = [row.learning_rate for row in rows if not row.batch_size]
+    assert rates == [0.001, 0.01, 0.05, 0.1, 0.5]

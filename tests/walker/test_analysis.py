@@ -1,0 +1,218 @@
+import numpy as np
+import pytest
+
+from sgdwalk.errors import InputError
+from sgdwalk.walker import file as walker_file
+from sgdwalk.walker import sweep as walker_sweep
+from sgdwalk.walker.analysis import analyse, held_shares, selections, survey
+from sgdwalk.walker.basins import basin_statistics, find_basins
+from sgdwalk.walker.diffusion import stage_diffusion, stages
+from sgdwalk.walker.gradients import gradient_density, walk_roughness
+from sgdwalk.walker.table import averaged, sweep_rows, terrain_rows
+from sgdwalk.walker.terrain import Terrain, make_terrain
+from sgdwalk.walker.valleys import valley_statistics
+from sgdwalk.walker.walk import Walks, simulate_walkers
+
+FLAT = Terrain(np.zeros((65, 65)), "flat")
+
+
+def walks_of(positions, gradients=None, stuck=None):
+    walkers = len(positions)
+    losses = np.zeros(positions.shape[:2])
+    gradients = np.zeros(positions.shape) if gradients is None else gradients
+    return Walks(positions, losses, gradients, np.zeros(walkers, int) if stuck is None else stuck)
+
+
+def test_pure_noise_has_exponent_one():
+    hits = []
+    for seed in range(20):
+        walks = simulate_walkers(FLAT, 60, 200, seed=seed, noise=1e-3, start=(0, 0))
+        result = stage_diffusion(walks, 0, 200)
+        value, low, high = result.exponent_long
+        hits.append(low <= 1 <= high)
+        assert value == pytest.approx(1, abs=0.05)
+        np.testing.assert_allclose(result.msd[0], 2e-6, rtol=0.05)
+    assert np.mean(hits) >= 0.7
+
+
+def test_descent_of_the_cone_without_noise_is_ballistic_and_its_end_is_at_rest():
+    start = np.random.default_rng(0).uniform(0.4, 0.7, (20, 2))
+    walks = simulate_walkers(
+        make_terrain("convex"), 20, 60, noise=0.0, learning_rate=0.01, start=start
+    )
+    result = stage_diffusion(walks, 0, 60)
+    assert result.exponent_short[0] == pytest.approx(2, abs=0.01)
+    np.testing.assert_allclose(result.msd, (0.005 * result.lags) ** 2, rtol=1e-3)
+    still = walks_of(np.zeros((20, 61, 2)))
+    assert np.isnan(stage_diffusion(still, 0, 60).exponent_long).all()
+    with pytest.raises(InputError, match="no walkers"):
+        stage_diffusion(walks.select(walks.stuck < 0), 0, 60)
+
+
+def test_stages_are_the_first_and_the_last_steps():
+    assert stages(1000, 200) == {"initial": (0, 200), "final": (800, 1000), "whole": (0, 1000)}
+    assert stages(50, 200)["final"] == (0, 50)
+
+
+def test_walkers_that_a_wall_held_are_told_apart():
+    positions = np.random.default_rng(1).uniform(-1, 1, (4, 6, 2))
+    positions[1, 3:] = positions[1, 2]  # frozen
+    positions[2, 2] = positions[2, 1]  # held once
+    walks = walks_of(positions, stuck=np.array([0, 3, 1, 0]))
+    assert held_shares(walks) == (0.5, 0.25)
+    assert len(selections(walks)["free"].stuck) == 2
+    free = selections(walks_of(positions))
+    assert free["free"] is free["all"]
+    assert "free" not in selections(walks_of(positions, stuck=np.ones(4, int)))
+
+
+def test_held_entries_and_zeros_are_left_out_of_the_gradients():
+    rng = np.random.default_rng(2)
+    positions = rng.uniform(-1, 1, (50, 101, 2))
+    gradients = rng.standard_normal((50, 101, 2)) * 3 + 1
+    positions[0, 51:] = positions[0, 50]
+    gradients[0, 51:] = 1e6
+    gradients[1, :, 0] = 0
+    result = gradient_density(walks_of(positions, gradients))
+    assert result.held_share == pytest.approx(50 / (50 * 101))
+    assert result.zero_share == pytest.approx(101 / (2 * (50 * 101 - 50)))
+    assert result.entries == 2 * (50 * 101 - 50) - 101
+    assert result.alpha[1] <= 2 <= result.alpha[2]
+    np.testing.assert_allclose(result.gaussian, (1, 3), rtol=0.1)
+    assert np.sum(result.density * np.diff(result.edges)) == pytest.approx(1)
+
+
+def test_heavy_tails_are_found():
+    rng = np.random.default_rng(3)
+    gradients = rng.standard_t(1.0, (40, 200, 2))  # Cauchy is stable with alpha 1
+    result = gradient_density(walks_of(rng.uniform(-1, 1, (40, 200, 2)), gradients))
+    assert result.alpha[0] == pytest.approx(1, abs=0.05)
+    assert result.alpha[1] < 1 < result.alpha[2]
+    assert result.log_likelihood_ratio > 0.5
+    outside = np.abs(gradients) > np.abs(result.edges[[0, -1]]).min()
+    assert np.sum(result.density * np.diff(result.edges)) == pytest.approx(
+        1 - outside.mean(), abs=0.01
+    )
+
+
+def test_flat_ground_has_no_density_and_no_roughness():
+    walks = simulate_walkers(FLAT, 5, 50)
+    result = gradient_density(walks)
+    assert result.entries == 0
+    assert result.zero_share == 1
+    assert np.isnan(result.alpha).all()
+    assert np.isnan(walk_roughness(walks).hurst).all()
+
+
+def test_smooth_slope_has_roughness_one():
+    axis = np.linspace(-1, 1, 65)
+    slope = Terrain(axis[:, None] + 2 * axis, "slope")
+    walks = simulate_walkers(slope, 8, 300, noise=0.01, learning_rate=0.0, start=(0, 0))
+    result = walk_roughness(walks)
+    assert result.walkers == 8
+    assert result.hurst[1] <= 1 <= result.hurst[2] + 0.05
+    assert result.hurst[0] == pytest.approx(1, abs=0.05)
+
+
+def test_escape_time_counts_time_over_escapes():
+    """Hops between two wells with a known rate: exponential stays, cut off by the end."""
+    x = np.linspace(-1, 1, 101)
+    wells = Terrain(4 * (x[:, None] ** 2 - 0.25) ** 2 + 0.05 * x[:, None] + x**2, "wells")
+    rng = np.random.default_rng(4)
+    hops = rng.random((300, 400)) < 0.01
+    side = np.where(np.cumsum(hops, axis=1) % 2, 0.5, -0.5)
+    positions = np.stack([side, np.zeros_like(side)], axis=2)
+    result = basin_statistics(walks_of(positions), find_basins(wells, 0.05))
+    assert result.mean_escape_time == pytest.approx(100, rel=0.1)
+    assert result.deepest == 0
+    assert np.isfinite(result.reach_deepest).all()
+    np.testing.assert_array_equal(result.stays - result.escapes, np.bincount((side[:, -1] > 0) * 1))
+    assert result.end_deepest == np.mean(side[:, -1] < 0)
+
+
+def test_no_valley_on_flat_ground():
+    result = valley_statistics(simulate_walkers(FLAT, 5, 50), FLAT)
+    assert result.inside_share == 0
+    assert np.isnan(result.rms_along)
+
+
+def test_roughness_is_measured_back_before_and_after_the_floor():
+    ground = survey(make_terrain("fractal", 1, size=257))
+    assert ground.roughness_before_floor > ground.roughness
+    assert ground.H == 1
+    plain = survey(make_terrain("spectral", 1, size=257, H=0.6))
+    assert plain.roughness == pytest.approx(0.6, abs=0.05)
+    assert np.isnan(plain.roughness_before_floor)
+
+
+def test_file_gives_back_what_was_written(tmp_path):
+    terrain = make_terrain("fractal", 5, size=65)
+    walks = simulate_walkers(terrain, 30, 100, seed=5)
+    analysis = analyse(terrain, walks, stage=40, basin_depth=0.02)
+    settings = {"kind": "fractal", "noise": 0.01}
+    walker_file.write(tmp_path / "walker.h5", walks, analysis, {"settings": settings})
+    record = walker_file.read(tmp_path / "walker.h5")
+    assert record.settings == settings
+    np.testing.assert_allclose(record.walks.positions, walks.positions, atol=1e-7)
+    np.testing.assert_array_equal(record.walks.stuck, walks.stuck)
+    for selection, by_stage in analysis.stages.items():
+        for stage, result in by_stage.items():
+            read = record.analysis.stages[selection][stage]
+            assert read.walkers == result.walkers
+            np.testing.assert_array_equal(read.msd, result.msd)
+            np.testing.assert_array_equal(read.exponent_long, result.exponent_long)
+        np.testing.assert_array_equal(
+            record.analysis.basins[selection].reach_deepest,
+            analysis.basins[selection].reach_deepest,
+        )
+    rows = terrain_rows("fractal", record)
+    assert [row["selection"] for row in rows] == list(analysis.stages)
+    assert all(row["held_share"] == np.mean(walks.stuck > 0) for row in rows)
+    with pytest.raises(InputError, match="a walker file; expected a walker_sweep"):
+        walker_sweep.read(tmp_path / "walker.h5")
+
+
+def test_one_walker_is_an_ensemble_without_errors():
+    terrain = make_terrain("spectral", 2, size=65)
+    walks = simulate_walkers(terrain, 1, 60, seed=2, start=(0, 0))
+    result = analyse(terrain, walks, stage=30, basin_depth=0.02)
+    stage = result.stages["all"]["whole"]
+    assert np.isnan(stage.msd_error).all()
+    assert np.isnan(stage.exponent_long).all()
+    low, high = result.gradients.alpha[1:]
+    assert low <= result.gradients.alpha[0] <= high
+
+
+def test_points_of_a_sweep_are_averaged_over_seeds(tmp_path):
+    terrain = make_terrain("spectral", 0, size=65, H=0.7)
+    basins = find_basins(terrain, 0.02)
+    points = []
+    for noise in (0.01, 0.02):
+        for seed in range(3):
+            settings = {"noise": noise, "seed": seed}
+            found = walker_sweep.sweep_point(
+                terrain, basins, stage=40, walkers=20, steps=80, **settings
+            )
+            points.append({**settings, **found})
+    walker_sweep.write(tmp_path / "sweep.h5", points, {"terrain": {"kind": "spectral", "H": 0.7}})
+    read = walker_sweep.read(tmp_path / "sweep.h5")
+    groups = averaged(read)
+    assert [settings["noise"] for settings, _ in groups] == [0.01, 0.02]
+    mean = groups[1][1]["exponent_initial"]
+    values = np.array([p["exponent_initial"] for p in points[3:]])
+    assert mean.value == pytest.approx(values.mean())
+    half = 4.302653 * values.std(ddof=1) / np.sqrt(3)
+    assert (mean.low, mean.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    rows = sweep_rows("spectral-H0.7", read)
+    assert len(rows) == 4
+    assert rows[0]["exponent_initial"] == pytest.approx(groups[0][1]["exponent_initial"].value)
+    assert rows[0]["H"] == 0.7
+
+
+def test_mean_over_draws_leaves_out_what_is_undefined():
+    mean = walker_sweep.over_draws([1.0, np.nan, 3.0])
+    assert (mean.value, mean.draws) == (2.0, 2)
+    assert np.isnan(walker_sweep.over_draws([np.nan]).value)
+    one = walker_sweep.over_draws([1.5])
+    assert one.value == 1.5
+    assert np.isnan(one.low)

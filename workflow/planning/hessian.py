@@ -1,0 +1,72 @@
+"""The Hessian's part of a study: of which runs, and at which checkpoints how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from planning.chosen_runs import chosen_runs
+from planning.study import Run
+from sgdwalk.datasets.names import dataset_size
+from sgdwalk.errors import InputError
+from sgdwalk.training.checkpoint_steps import checkpoint_steps
+
+_PLANNED = ("runs", "density_checkpoints", "eigenvectors")
+
+
+@dataclass(frozen=True)
+class Hessians:
+    """Which Hessians a study measures.
+
+    Attributes:
+        runs: ids of the runs whose Hessians belong to the study.
+        steps: checkpoints by run, of all runs.
+        density: those with trace and spectral density as well.
+        settings: what every one of them measures.
+    """
+
+    runs: list[str]
+    steps: dict[str, list[int]]
+    density: dict[str, set[int]]
+    settings: dict
+
+
+def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
+    """Plan the ``hessian`` section of a checked config.
+
+    Args:
+        section: with defaults filled in.
+        runs: all runs of the study by id, in its order.
+
+    Raises:
+        InputError: one line with the first thing that is wrong.
+    """
+    steps = {
+        name: checkpoint_steps(run.recording["checkpoints"], run.training["steps"])
+        for name, run in runs.items()
+    }
+    density = {
+        name: set(_spread(found, section["density_checkpoints"])) for name, found in steps.items()
+    }
+    settings = {key: value for key, value in section.items() if key not in _PLANNED}
+    chosen = chosen_runs("hessian.runs", section["runs"], list(runs))
+    for name in chosen:
+        _check_samples(section["samples"], runs[name].training)
+    return Hessians(chosen, steps, density, settings)
+
+
+def _check_samples(samples: int | None, training: Mapping) -> None:
+    size = dataset_size(training["dataset"], training["dataset_options"])
+    if samples is not None and size is not None and samples > size.samples:
+        raise InputError(
+            f"hessian.samples: {samples}; allowed: at most {size.samples}, the training samples "
+            f"of dataset {training['dataset']!r}, or nothing (null) for all"
+        )
+
+
+def _spread(steps: list[int], count: int) -> list[int]:
+    """As many of the steps, evenly, the first and the last among them; one alone is the last."""
+    if count <= 1:
+        return steps[-1:] * count
+    last = len(steps) - 1
+    return [steps[round(last * i / (count - 1))] for i in range(count)]

@@ -1,0 +1,1 @@
+"""Mean squared displacement, its nulls and its regimes with their exponents."""

@@ -1,0 +1,1 @@
+"""The look of figures, and the panels they are put together from."""

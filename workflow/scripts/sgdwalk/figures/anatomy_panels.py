@@ -1,0 +1,228 @@
+"""Panels of the walk: components, memory, anomalous exponents, ageing, multifractality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sgdwalk.figures import style
+from sgdwalk.figures.window_panels import Series
+from sgdwalk.geometry.ageing import Ageing
+from sgdwalk.geometry.ensemble import WindowEnsemble
+from sgdwalk.geometry.velocity import LagCurve
+from sgdwalk.geometry.window import WindowGeometry
+
+NULL = style.NULL_COLOUR
+EXPONENTS = {"hurst": ("H", "o"), "joseph": ("J", "s"), "noah": ("L", "^"), "moses": ("M", "v")}
+
+
+def draw_path(figure: Figure, axis: Axes, window: WindowGeometry) -> None:
+    """The walk on its two leading components, coloured by time, and a Brownian one's cosines."""
+    modes = window.modes
+    if modes is None or modes.coordinates.shape[1] < 2:
+        style.message(axis, "the window is too short")
+        return
+    steps = window.start + window.stride * np.arange(window.length) + 1
+    axis.plot(*modes.brownian_coordinates[:, :2].T, color=NULL, lw=0.8, ls=":", label="Brownian")
+    axis.plot(*modes.coordinates[:, :2].T, color="0.8", lw=0.4, zorder=1)
+    dots = axis.scatter(*modes.coordinates[:, :2].T, c=steps, s=1.5, cmap=style.SEQUENCE, zorder=2)
+    bar = figure.colorbar(dots, ax=axis, pad=0.02, aspect=25)
+    bar.set_label("step")
+    axis.set(xlabel="first component (parameter)", ylabel="second (parameter)")
+    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+
+
+def draw_shares(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) -> None:
+    """Shares of the variance with intervals, and those of a Brownian walk."""
+    order = np.zeros(0)
+    for i in chosen:
+        m = windows[i].modes
+        if m is None:
+            continue
+        order = np.arange(1, m.share.size + 1)
+        down = np.minimum(m.share - m.share_low, 0.9 * m.share)
+        errors = np.clip([down, m.share_high - m.share], 0, None)
+        axis.errorbar(
+            order,
+            m.share,
+            errors,
+            fmt="o-",
+            ms=2.5,
+            lw=0.8,
+            color=colours[i],
+            label=rf"$t_w = {windows[i].start + 1}$",
+        )
+        low, high = m.brownian - 1.96 * m.brownian_error, m.brownian + 1.96 * m.brownian_error
+        axis.fill_between(order, np.maximum(low, 1e-6), high, color=NULL, alpha=0.15, lw=0)
+    if not order.size:
+        style.message(axis, "the windows are too short")
+        return
+    axis.plot(order, 6 / (np.pi * order) ** 2, color=NULL, ls=":", label="null: Brownian")
+    axis.set(xscale="log", yscale="log", xlabel="component", ylabel="share of the variance")
+    axis.legend(loc="lower left")
+
+
+def draw_lag_curves(
+    axis: Axes, windows: Sequence[WindowGeometry], chosen, colours, name: str, label: str
+) -> None:
+    """A mean over pairs of increments against their lag, with 95 % band and null."""
+    for i in chosen:
+        curve: LagCurve | None = windows[i].velocity.get(name)
+        if curve is None:
+            continue
+        axis.plot(curve.lag, curve.value, color=colours[i], lw=0.9)
+        band = (curve.value - 1.96 * curve.error, curve.value + 1.96 * curve.error)
+        axis.fill_between(curve.lag, *band, color=colours[i], alpha=0.2, lw=0)
+        axis.axhline(curve.null, color=colours[i], lw=0.8, ls=":")
+    axis.set(xscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=label)
+
+
+def exponent_series(windows: Sequence[WindowGeometry]) -> list[Series]:
+    """H, J, L and M by window."""
+    return _series(windows, EXPONENTS)
+
+
+def ensemble_series(windows: Sequence[WindowEnsemble]) -> list[Series]:
+    """H, J, L, M and the excess over their sum rule, pooled over seeds."""
+    return _series(windows, {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")})
+
+
+def _series(windows: Sequence, names: dict[str, tuple[str, str]]) -> list[Series]:
+    return [
+        Series(
+            symbol,
+            marker,
+            f"C{k}",
+            [window.exponents and getattr(window.exponents, name) for window in windows],
+        )
+        for k, (name, (symbol, marker)) in enumerate(names.items())
+    ]
+
+
+def draw_ageing(axis: Axes, found: Ageing | None) -> None:
+    """MSD at fixed lags against the age of the walk, beside a walk that does not age."""
+    if found is None:
+        style.message(axis, "fewer than two windows of one family")
+        return
+    for k, (lag, colour) in enumerate(zip(found.lag, style.colours(len(found.lag)), strict=True)):
+        relative = found.msd[:, k] / found.stationary[k]
+        error = 1.96 * found.error[:, k] / found.stationary[k]
+        fit = found.fits[k].exponent
+        law = rf": $\propto$ age$^{{{fit:.2f}}}$" if np.isfinite(fit) else ""
+        axis.errorbar(
+            found.start + 1,
+            relative,
+            np.minimum(np.nan_to_num(error), 0.9 * relative),
+            fmt="o-",
+            ms=3,
+            lw=0.8,
+            color=colour,
+            label=rf"$\tau = {lag}${law}",
+        )
+    axis.axhline(1, color=NULL, lw=0.8, ls=":")
+    axis.set(yscale="log", ylabel="MSD / mean over windows")
+    first = found.start + 1
+    style.window_axis(axis, first, 0.05 * (first[-1] - first[0]))
+    axis.legend(loc="best")
+
+
+def draw_ergodicity(axis: Axes, windows: Sequence[WindowEnsemble]) -> None:
+    """EB(lag) over seeds with intervals, and that of Brownian walks."""
+    found = [w for w in windows if w.ergodicity is not None]
+    if not found:
+        style.message(axis, "needs three or more seeds\nof the same settings")
+        return
+    for window, colour in zip(found, style.colours(len(found)), strict=True):
+        e = window.ergodicity
+        label = rf"$t_w = {window.start + 1}$, stride {window.stride}"
+        axis.plot(e.lag, e.breaking, color=colour, label=label)
+        axis.fill_between(e.lag, e.low, e.high, color=colour, alpha=0.2, lw=0)
+        axis.plot(e.lag, e.brownian, color=colour, lw=0.8, ls=":")
+    axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: Brownian")
+    seeds = max(window.seeds for window in found)
+    drawn = np.concatenate([[w.ergodicity.breaking, w.ergodicity.brownian] for w in found], axis=1)
+    axis.set_ylim(drawn[drawn > 0].min() / 10, drawn.max() * 100)  # few seeds: endless bands
+    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"EB($\tau$)")
+    axis.set_title(f"{seeds} seeds", fontsize=7)
+    axis.legend(loc="upper right")
+
+
+def draw_moments(axis: Axes, window: WindowGeometry) -> None:
+    """Structure functions of the loss against distance, with their power laws."""
+    found = window.distance.structure
+    if found is None:
+        style.message(axis, "minibatch noise covers the landscape:\nrecord a probe")
+        return
+    for k, (q, colour) in enumerate(
+        zip(found.orders, style.colours(len(found.orders)), strict=True)
+    ):
+        axis.plot(found.separation, found.moments[k], ".", ms=2, color=colour, label=f"q = {q:g}")
+        fit = found.fits[k]
+        if np.isfinite(fit.exponent):
+            x = np.array([fit.fit_low, fit.fit_high])
+            axis.plot(x, fit(x), color=colour, lw=0.9)
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="distance $r$ (parameter)",
+        ylabel=r"$\langle |dL|^q \rangle$ (loss$^q$)",
+    )
+    axis.legend(loc="lower right", fontsize=5, ncols=2)
+    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+
+
+def draw_zeta(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) -> None:
+    """Scaling exponents zeta(q) beside the line of a monofractal."""
+    drawn = False
+    for i in chosen:
+        found = windows[i].distance.structure
+        if found is None or not np.isfinite(found.zeta).any():
+            continue
+        drawn = True
+        ends = np.array([[f.exponent_low, f.exponent_high] for f in found.fits]).T
+        errors = style.error_bars(found.zeta, *ends)
+        c = found.curvature
+        axis.errorbar(
+            found.orders,
+            found.zeta,
+            errors,
+            fmt="o",
+            ms=2.5,
+            lw=0.8,
+            color=colours[i],
+            label=rf"$t_w = {windows[i].start + 1}$: c = {c.value:.2f} ({c.low:.2f}, {c.high:.2f})",
+        )
+        axis.plot(found.orders, found.monofractal_zeta, color=colours[i], lw=0.8, ls=":")
+    if not drawn:
+        style.message(axis, "minibatch noise covers the landscape:\nrecord a probe")
+        return
+    axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: monofractal")
+    axis.set(xlabel="order $q$", ylabel=r"$\zeta(q)$")
+    axis.legend(loc="upper left", fontsize=5.5)
+
+
+def draw_trees(axis: Axes, window: WindowGeometry) -> None:
+    """Length of minimum spanning trees against the number of positions, beside the null."""
+    for name, colour, label in (
+        ("shuffled_homology", NULL, "null: random order"),
+        ("homology", "C0", "as walked"),
+    ):
+        found = getattr(window, name)
+        if found is None:
+            style.message(axis, "fewer than 50 positions")
+            return
+        d = found.dimension
+        text = f"{label}: {d.value:.2f} ({d.low:.2f}, {d.high:.2f})"
+        mean, spread = found.length.mean(axis=0), found.length.std(axis=0)
+        axis.errorbar(found.size, mean, spread, fmt="o-", ms=2.5, lw=0.8, color=colour, label=text)
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="positions sampled",
+        ylabel="length of spanning tree (parameter)",
+    )
+    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.legend(loc="lower right", fontsize=5.5, title="dimension", title_fontsize=6)

@@ -1,0 +1,195 @@
+"""Panels of the landscape along the walk: loss differences, contour length, excursions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from sgdwalk.figures import style
+from sgdwalk.figures.window_panels import Series
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.loss_roughness import LossRoughness
+from sgdwalk.geometry.window import WindowGeometry
+
+LENGTH = "(parameter)"
+DISTANCE = f"distance $r$ {LENGTH}"
+CONTOUR = f"contour length $l$ {LENGTH}"
+MSL = r"$\langle (L_j - L_i)^2 \rangle$ (loss$^2$)"
+SOURCES = {"minibatch": ("o", "C0"), "probe": ("s", "C1"), "quadratic": ("^", "0.45")}
+SAID = {"minibatch": "minibatch", "probe": "probe", "quadratic": "null: smooth"}
+
+
+def draw_raw_msl(axis: Axes, windows, chosen, colours, separation: str, label: str) -> None:
+    """MSL of the minibatch losses as they are, and the noise floor below it."""
+    for i in chosen:
+        curve = getattr(windows[i], separation).minibatch
+        if curve is None:
+            continue
+        axis.plot(
+            curve.separation,
+            curve.msl + curve.floor,
+            color=colours[i],
+            label=rf"$t_w = {windows[i].start + 1}$",
+        )
+        axis.plot(curve.separation, curve.floor, color=colours[i], lw=0.8, ls=":")
+    axis.set(xscale="log", yscale="log", xlabel=label, ylabel=MSL)
+
+
+def draw_curve(axis: Axes, curve: LossRoughness, source: str) -> None:
+    """MSL above its floor with errors, upper limits as arrows, and the fitted law."""
+    marker, colour = SOURCES[source]
+    known = np.isfinite(curve.msl_error) & ~curve.upper_limit
+    if known.any():
+        axis.errorbar(
+            curve.separation[known],
+            curve.msl[known],
+            np.minimum(1.96 * curve.msl_error[known], 0.8 * curve.msl[known]),
+            fmt=marker,
+            color=colour,
+            ms=2.2,
+            lw=0.6,
+            label=SAID[source],
+        )
+    limit = curve.upper_limit
+    axis.plot(
+        curve.separation[limit],
+        curve.msl_upper[limit],
+        ls="",
+        marker=r"$\downarrow$",
+        ms=4,
+        mew=0,
+        color=colour,
+        alpha=0.7,
+        label=None if known.any() else "minibatch: upper limits",
+    )
+    if np.isfinite(curve.fit.exponent):
+        x = np.array([curve.fit.fit_low, curve.fit.fit_high])
+        axis.plot(x, curve.fit(x), color=colour, lw=1.2)
+
+
+def draw_landscape(axis: Axes, window: WindowGeometry, separation: str, label: str) -> None:
+    """Loss differences of one window from every source of losses, with their laws."""
+    landscape = getattr(window, separation)
+    for source in SOURCES:
+        if getattr(landscape, source) is not None:
+            draw_curve(axis, getattr(landscape, source), source)
+    if landscape.minibatch is not None:
+        floor = landscape.minibatch
+        axis.plot(floor.separation, floor.floor, color="C0", lw=0.8, ls=":", label="noise floor")
+    axis.set(xscale="log", yscale="log", xlabel=label, ylabel=MSL)
+    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.legend(loc="lower right", fontsize=5.5)
+
+
+def draw_fragment(axis: Axes, window: WindowGeometry) -> None:
+    """The walk itself: contour, chord and excursion of one fragment in its own plane."""
+    f = window.fragment
+    if f is None:
+        style.message(axis, "no fragment fits into the window")
+        return
+    x, y = f.coordinates.T
+    axis.plot(x, y, color="C0", lw=0.9, marker=".", ms=2.5, label=f"contour {f.contour_length:.2g}")
+    axis.plot(x[[0, -1]], y[[0, -1]], "k--", lw=1, label=f"chord {f.end_to_end:.2g}")
+    ends, far = f.coordinates[[0, -1]], f.coordinates[f.farthest]
+    along = ends[1] - ends[0]
+    foot = ends[0] + along * ((far - ends[0]) @ along) / max(along @ along, 1e-300)
+    axis.plot(*zip(far, foot, strict=True), color="C3", lw=1, label=f"excursion {f.excursion:.2g}")
+    axis.plot(*ends[0], "o", color="k", ms=4)
+    axis.plot(*ends[1], "s", color="k", ms=4)
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.set(xlabel=f"first component of the fragment {LENGTH}", ylabel=f"second {LENGTH}")
+    axis.text(
+        *(0.02, 0.98, f"{(len(x) - 1) * window.stride} steps, {100 * f.share:.0f} % in the plane"),
+        transform=axis.transAxes,
+        fontsize=6,
+        va="top",
+    )
+    style.legend_above(axis, size=6)
+
+
+def draw_contour(axis: Axes, windows, chosen, colours) -> None:
+    """MSD against contour length beside the null; inset, raw pairs and mean of the last window."""
+    for i in chosen:
+        path = windows[i].path
+        if path is None:
+            continue
+        curve = path.msd_by_contour
+        axis.plot(curve.abscissa, curve.mean, color=colours[i])
+        axis.plot(path.shuffled_contour, path.shuffled_msd, color=colours[i], lw=0.8, ls=":")
+    axis.set(xscale="log", yscale="log", xlabel=CONTOUR, ylabel=r"MSD (parameter$^2$)")
+    last = windows[chosen[-1]].path
+    if last is None:
+        return
+    inset = axis.inset_axes((0.6, 0.12, 0.38, 0.36))
+    inset.plot(*last.pairs.T, ".", ms=0.8, color=colours[chosen[-1]], alpha=0.5)
+    inset.plot(last.msd_by_contour.abscissa, last.msd_by_contour.mean, "k", lw=0.8)
+    inset.set(xscale="log", yscale="log")
+    inset.tick_params(labelsize=5, which="both", labelbottom=False, labelleft=False)
+
+
+def draw_displacement(axis: Axes, windows, chosen, colours) -> None:
+    """Contour length against displacement beside the null."""
+    for i in chosen:
+        if windows[i].path is not None:
+            curve = windows[i].path.contour_by_displacement
+            axis.plot(curve.abscissa, curve.mean, color=colours[i])
+            axis.plot(
+                np.sqrt(windows[i].path.shuffled_msd),
+                windows[i].path.shuffled_contour,
+                color=colours[i],
+                lw=0.8,
+                ls=":",
+            )
+    label = f"mean contour length {LENGTH}"
+    axis.set(xscale="log", yscale="log", xlabel=f"displacement {LENGTH}", ylabel=label)
+
+
+def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
+    """Transverse excursion of random fragments against the distance of their ends."""
+    for k, (length, real) in enumerate(sorted(window.excursions.items(), key=lambda e: int(e[0]))):
+        null = window.shuffled_excursions.get(length)
+        pairs = [(null, style.NULL_COLOUR, "null: random order")] if null else []
+        for found, colour, label in [*pairs, (real, f"C{k}", "as walked")]:
+            axis.plot(
+                np.sqrt(found.end_to_end_squared),
+                np.sqrt(found.excursion_squared),
+                "x+"[k % 2],
+                ms=3,
+                mew=0.6,
+                alpha=0.6,
+                color=colour,
+                label=f"{length} increments, {label}",
+            )
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel=f"end-to-end distance {LENGTH}",
+        ylabel=f"transverse excursion {LENGTH}",
+    )
+    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    if window.excursions:
+        axis.legend(loc="lower right", handletextpad=0.1, fontsize=5.5)
+    else:
+        style.message(axis, "no fragment fits into the window")
+
+
+def roughness_series(windows: Sequence[WindowGeometry], separation: str) -> list[Series]:
+    """LossRoughness H of the landscape by window, from each source of losses."""
+    found = {
+        source: [getattr(getattr(w, separation), source) for w in windows] for source in SOURCES
+    }
+    return [
+        Series(SAID[source], *SOURCES[source], [curve and curve.hurst for curve in curves])
+        for source, curves in found.items()
+    ]
+
+
+def dimension_series(windows: Sequence[WindowGeometry]) -> list[Series]:
+    """Fractal dimension D of the path by window, beside the null."""
+    nulls = [w.path and Estimate(w.path.shuffled_dimension, np.nan, np.nan) for w in windows]
+    return [
+        Series("as walked", "o", "C0", [w.path and w.path.dimension for w in windows]),
+        Series("null: random order", "^", style.NULL_COLOUR, nulls),
+    ]

@@ -1,0 +1,145 @@
+"""One look for all figures: sizes, fonts, colours, panel letters, and how a figure is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sgdwalk.files.atomic import written
+
+# Perceptually uniform and safe for colour-blind readers; the palest end is hard to see on white.
+SEQUENCE = "viridis"
+_PALEST = 0.9
+NULL_COLOUR = "0.45"
+PUBLISHED_COLOUR = "tab:red"
+PANEL = (2.9, 2.35)  # inches
+
+
+def panels(names: Sequence[str], columns: int = 3) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with one lettered panel per name, left to right, top to bottom."""
+    sns.set_theme(
+        context="paper",
+        style="ticks",
+        rc={
+            "font.size": 8,
+            "axes.labelsize": 8,
+            "axes.titlesize": 8,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 6.5,
+            "legend.frameon": False,
+            "lines.linewidth": 1.2,
+            "axes.linewidth": 0.7,
+            "pdf.fonttype": 42,  # text stays text
+            "savefig.dpi": 200,
+        },
+    )
+    rows = -(-len(names) // columns)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(columns * PANEL[0], rows * PANEL[1]),
+        layout="constrained",
+        squeeze=False,
+    )
+    cells = list(grid.flat)
+    for cell in cells[len(names) :]:
+        cell.remove()
+    axes = dict(zip(names, cells, strict=False))
+    for letter, axis in zip("abcdefghijklmnop", axes.values(), strict=False):
+        axis.set_title(f"({letter})", loc="left", fontweight="bold")
+        sns.despine(ax=axis)
+    return figure, axes
+
+
+def colours(count: int) -> np.ndarray:
+    """(count, 4) colours in order, from dark to light."""
+    return mpl.colormaps[SEQUENCE](np.linspace(0, _PALEST, max(count, 1)))
+
+
+def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) -> None:
+    """A scale beside an axis for lines coloured by ``colours``; a single line is labelled."""
+    if len(values) == 1:
+        axis.set_title(f"{label} = {values[0]}", fontsize=7)
+        return
+    cut = mpl.colors.ListedColormap(mpl.colormaps[SEQUENCE](np.linspace(0, _PALEST, 256)))
+    norm = mpl.colors.Normalize(min(values), max(values))
+    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, cut), ax=axis, pad=0.02, aspect=25)
+    bar.set_label(label)
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def error_bars(value, low, high) -> np.ndarray:
+    """(2, n) lengths of the bars from values down and up to the ends of their intervals.
+
+    Nothing is drawn where an end is not known.
+    """
+    return np.nan_to_num(np.clip([value - low, high - value], 0, None))
+
+
+def window_axis(axis: Axes, first: np.ndarray, margin: float) -> None:
+    """An abscissa of windows with ticks where they begin, five at most.
+
+    Args:
+        axis: whose abscissa it is.
+        first: step at which each window begins, increasing.
+        margin: left and right of them, in steps.
+    """
+    axis.set_xlabel("window start $t_w$ (steps)")
+    axis.set_xlim(first[0] - margin, first[-1] + margin)
+    axis.set_xticks(first[:: -(-len(first) // 5)])
+
+
+def legend_above(axis: Axes, size: float | None = None) -> None:
+    """The axis's legend in one row above it, where it hides no data.
+
+    Args:
+        axis: whose legend it is.
+        size: of its letters in points; None for the usual.
+    """
+    axis.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1),
+        ncols=len(axis.get_legend_handles_labels()[0]),
+        borderpad=0,
+        fontsize=size,
+        handlelength=1,
+        handletextpad=0.3,
+        columnspacing=0.7,
+    )
+
+
+def guide(axis: Axes, exponent: float, x: Sequence[float], y: float, label: str) -> None:
+    """A thin power law through (x[0], y) for the eye, labelled at its end."""
+    x = np.asarray(x, float)
+    line = y * (x / x[0]) ** exponent
+    axis.plot(x, line, color="0.6", lw=0.7, ls=(0, (4, 2)))
+    axis.annotate(label, (x[-1], line[-1]), fontsize=6.5, color="0.4", va="center", ha="left")
+
+
+def message(axis: Axes, text: str) -> None:
+    """Say in an otherwise empty panel why it is empty."""
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color="0.4")
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def save_figure(figure: Figure, paths: Sequence[str | Path]) -> None:
+    """Write a figure to every path, the format by its suffix, without a date in it."""
+    for path in map(Path, paths):
+        with written(path) as temporary:
+            kind = path.suffix[1:]
+            metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
+            figure.savefig(temporary, format=kind, metadata=metadata)
+    plt.close(figure)

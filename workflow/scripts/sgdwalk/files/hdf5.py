@@ -1,0 +1,106 @@
+"""HDF5 files that say what they are: format, completeness, units, and where they came from.
+
+A file is written under a temporary name beside its place and renamed when whole, so that a file
+under its own name is complete. Its first 512 bytes (a user block, which HDF5 leaves alone) are one
+line of text: kind, format version and the SHA-256 of all that follows. Readers check that line
+before anything else, so that a truncated, foreign or damaged file is named and never half-read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.files.atomic import written
+
+VERSION = 1  # of the layout of all files; a reader refuses any other
+_HEADER = 512
+# Above this size (raw weights) opening would cost minutes; the chunks' own checksums must do.
+_HASHED_ON_READING = 2 * 2**30
+
+
+@contextmanager
+def create(path: str | Path, kind: str, origin: Mapping | None = None) -> Iterator[h5py.File]:
+    """Write a new file of a kind; it appears under its name only when it is whole.
+
+    Args:
+        path: the file's place.
+        kind: what it holds, one word, for example ``trajectory``; readers ask for it.
+        origin: where it came from (config of the run, library versions, commit), JSON-able.
+    """
+    with written(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=_HEADER) as file:
+            file.attrs["kind"] = kind
+            file.attrs["format_version"] = VERSION
+            file.attrs["origin"] = json.dumps(dict(origin or {}), sort_keys=True)
+            yield file
+        header = f"sgdwalk {kind} {VERSION} {_digest(temporary)}\n".encode()
+        with open(temporary, "r+b") as raw:
+            raw.write(header.ljust(_HEADER, b"\0"))
+
+
+def put(group: h5py.Group, name: str, data, meaning: str, unit: str = "1") -> h5py.Dataset:
+    """Store an array with its meaning and its unit ("1" for a pure number), checksummed."""
+    data = np.asarray(data)
+    options = {"fletcher32": True, "chunks": True} if data.ndim and data.size else {}
+    dataset = group.create_dataset(name, data=data, **options)
+    dataset.attrs["meaning"] = meaning
+    dataset.attrs["unit"] = unit
+    return dataset
+
+
+@contextmanager
+def opened(path: str | Path, kind: str) -> Iterator[h5py.File]:
+    """Open a file for reading after checking that it is whole and of this kind and version.
+
+    Raises:
+        InputError: one line that names the file and says what is wrong with it; also for any
+            damage that shows only while it is read.
+    """
+    path = Path(path)
+    check(path, kind)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    # h5py reports damage through all of these, depending on where it sits
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable {kind} file ({reason})") from error
+
+
+def check(path: str | Path, kind: str) -> None:
+    """Refuse, in one line, a file that is missing, foreign, of another version, or damaged."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a {kind} file")
+    with open(path, "rb") as raw:
+        words = raw.read(_HEADER).rstrip(b"\0").decode(errors="replace").split()
+    if len(words) != 4 or words[0] != "sgdwalk":
+        raise InputError(f"{path}: not a file of sgdwalk's; expected a {kind} file")
+    if words[1] != kind:
+        raise InputError(f"{path}: a {words[1]} file; expected a {kind} file")
+    if words[2] != str(VERSION):
+        raise InputError(f"{path}: format version {words[2]}; this sgdwalk reads version {VERSION}")
+    if path.stat().st_size <= _HASHED_ON_READING and _digest(path) != words[3]:
+        raise InputError(f"{path}: truncated or damaged; its content is not what was written")
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of all that follows the header."""
+    with open(path, "rb") as raw:
+        raw.seek(_HEADER)
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def origin(file: h5py.File) -> dict:
+    """The record of where a file came from."""
+    return json.loads(file.attrs["origin"])

@@ -1,0 +1,39 @@
+"""Tables as CSV; an undefined number is an empty cell."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from sgdwalk.files.atomic import written
+
+
+def versions_cell(origin: Mapping) -> str:
+    """Versions of the libraries that trained and analysed a run, in one cell."""
+    found = {**origin.get("run", {}).get("versions", {}), **origin.get("versions", {})}
+    return " ".join(f"{n} {found[n]}" for n in ("torch", "numpy", "scipy") if n in found)
+
+
+def write_table(path: str | Path, rows: list[dict]) -> None:
+    """Write rows under the union of their columns, in order of first appearance.
+
+    A column ``mixed_versions`` says ``yes`` in every row if the ``versions`` of the rows differ.
+    """
+    mixed = len({row.get("versions") for row in rows}) > 1
+    rows = [{**row, "mixed_versions": "yes" if mixed else "no"} for row in rows]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with written(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+
+
+def _cell(value: object) -> object:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value) if value else ""
+    return f"{value:.6g}" if isinstance(value, float) else value

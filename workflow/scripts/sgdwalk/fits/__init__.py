@@ -1,0 +1,1 @@
+"""Straight lines through logarithms, bins of pairs, and estimates with their intervals."""

@@ -1,0 +1,162 @@
+"""How far fragments of the walk bulge from the chord between their ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.fits.intervals import jackknife_interval
+from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.geometry.distances import (
+    as_gram,
+    principal_components,
+    squared_distances,
+    transverse_excursion,
+)
+
+
+@dataclass(frozen=True)
+class Excursions:
+    """Fragments of one length.
+
+    Attributes:
+        length: increments of a fragment.
+        start: (n,) index of the first position of each fragment.
+        end_to_end_squared: (n,) squared distance between the ends.
+        excursion_squared: (n,) largest squared distance from the chord; `nan` where unresolved.
+        ratio: mean squared excursion over mean squared end-to-end distance, of the resolved
+            fragments: zero for a straight line, large for a walk that turns back.
+    """
+
+    length: int
+    start: np.ndarray
+    end_to_end_squared: np.ndarray
+    excursion_squared: np.ndarray
+    ratio: Estimate
+
+
+def random_fragments(
+    gram: np.ndarray, length: int, seed: int, fragments: int = 300, blocks: int = 10
+) -> Excursions:
+    """Transverse excursion against end-to-end distance over random fragments of one length.
+
+    The null is the same on a walk with its increments in random order, see `shuffled`.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        length: increments of a fragment; 50 and 100 in the paper.
+        seed: of the random choice of fragments, without repetition.
+        fragments: how many; all there are if the window holds fewer.
+        blocks: number of blocks of time of the jackknife of the ratio, each with the fragments
+            that start in it.
+
+    Returns:
+        Excursions and end-to-end distances of the fragments, sorted by start.
+
+    Raises:
+        InputError: if the window holds no fragment of this length, or `gram` is no Gram matrix.
+
+    Source: Chen, Qu and Gong, Neural Networks 149 (2022).
+    """
+    gram = as_gram(gram)
+    starts = len(gram) - length + 1
+    if length < 2 or starts < 1:
+        raise InputError(f"fragments: length {length}; allowed are 2 to {len(gram)} increments")
+    rng = np.random.default_rng(seed)
+    start = np.sort(rng.choice(starts, size=min(fragments, starts), replace=False))
+    end_to_end = np.array([gram[i : i + length, i : i + length].sum() for i in start])
+    excursion = np.array([transverse_excursion(gram, int(i), int(i) + length) for i in start])
+
+    resolved = np.isfinite(excursion)
+    ratio = _ratio(excursion[resolved], end_to_end[resolved])
+    block = np.searchsorted(
+        [b.stop for b in time_blocks(starts, min(blocks, starts))], start, "right"
+    )
+    left = [resolved & (block != b) for b in np.unique(block[resolved])]
+    without = np.array([_ratio(excursion[keep], end_to_end[keep]) for keep in left])
+    return Excursions(
+        length, start, np.maximum(end_to_end, 0), excursion, jackknife_interval(ratio, without)
+    )
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One fragment in its own plane: what chord, contour and excursion are, to be drawn.
+
+    Attributes:
+        start: index of its first position in the window.
+        coordinates: (n+1, 2) its positions along its two leading principal components.
+        farthest: index in the fragment of the position farthest from the chord.
+        contour_length: sum of its increments' norms.
+        end_to_end: distance between its ends, the chord.
+        excursion: distance of the farthest position from the chord.
+        share: part of the fragment's variance that the plane shows.
+    """
+
+    start: int
+    coordinates: np.ndarray
+    farthest: int
+    contour_length: float
+    end_to_end: float
+    excursion: float
+    share: float
+
+
+def typical_fragment(gram: np.ndarray, excursions: Excursions) -> Fragment:
+    """Return the fragment with the median ratio of excursion to end-to-end distance.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        excursions: result of `random_fragments` of the same window.
+
+    Returns:
+        The fragment, with lengths in the space of all parameters and positions in its plane.
+
+    Raises:
+        InputError: if no fragment is resolved.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = excursions.excursion_squared / excursions.end_to_end_squared
+    known = np.flatnonzero(np.isfinite(ratio))
+    if not known.size:
+        raise InputError("fragments: none has a resolved excursion")
+    chosen = known[np.argsort(ratio[known])[known.size // 2]]
+    start = int(excursions.start[chosen])
+    part = as_gram(gram)[start : start + excursions.length, start : start + excursions.length]
+    coordinates, variance = principal_components(part, 2)
+    positions = len(part) + 1
+    total = squared_distances(part).sum() / (2 * positions * (positions - 1))
+    # Squared distances from the chord: from the start, less the part along the chord.
+    reached = np.concatenate([[0.0], part.cumsum(axis=0).cumsum(axis=1).diagonal()])
+    along = np.concatenate([[0.0], part.sum(axis=1).cumsum()])
+    return Fragment(
+        start,
+        coordinates,
+        int(np.argmax(reached - along**2 / along[-1])),
+        float(np.sqrt(part.diagonal()).sum()),
+        float(np.sqrt(excursions.end_to_end_squared[chosen])),
+        float(np.sqrt(excursions.excursion_squared[chosen])),
+        float(variance.sum() / total),
+    )
+
+
+def shuffled(gram: np.ndarray, seed: int) -> np.ndarray:
+    """Return the Gram matrix of the same increments in random order.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        seed: of the order.
+
+    Returns:
+        (T-1, T-1) matrix with rows and columns permuted alike.
+    """
+    order = np.random.default_rng(seed).permutation(len(gram))
+    return gram[np.ix_(order, order)]
+
+
+def _ratio(excursion: np.ndarray, end_to_end: np.ndarray) -> float:
+    total = end_to_end.sum()
+    return float(excursion.sum() / total) if total > 0 else np.nan

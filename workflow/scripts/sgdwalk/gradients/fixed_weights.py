@@ -1,0 +1,64 @@
+"""Tail indices and Gaussianity of gradient noise at fixed weights, checkpoint by checkpoint."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sgdwalk.gradients.along_walk import standardised_null
+from sgdwalk.gradients.gaussianity import gaussianity
+from sgdwalk.gradients.scale_mixture import standardise
+from sgdwalk.gradients.tail_record import UNDEFINED, TailRecord, likelihood_record, vector_records
+
+
+def checkpoint_records(
+    step: int,
+    coordinate_noise: np.ndarray,
+    noise_gram: np.ndarray,
+    covariance_trace: float,
+    mean_gradient_norm: float,
+) -> list[TailRecord]:
+    """Tail index of the noise at one checkpoint, per coordinate and as vectors.
+
+    Args:
+        step: steps taken before the checkpoint.
+        coordinate_noise: (n, c) gradients of n minibatches minus their mean, at c coordinates.
+        noise_gram: (n, n) inner products of these differences, over all parameters.
+        covariance_trace: of one minibatch gradient.
+        mean_gradient_norm: norm of the mean gradient.
+
+    Returns:
+        One record of the coordinates, each standardised, with the share of coordinates whose
+        normality is rejected at 5 % and their mean excess kurtosis (``kurtosis_null`` is what n
+        Gaussian numbers give on average); two of the noise vectors. All undefined at a checkpoint
+        that was not reached.
+    """
+    place = {"step": step}
+    noise = {"covariance_trace": covariance_trace, "mean_gradient_norm": mean_gradient_norm}
+    quantity, vectors = "standardised noise at fixed weights", "noise vectors at fixed weights"
+    if not np.isfinite(coordinate_noise).all():
+        undefined = np.full((1, *noise_gram.shape), np.nan)
+        return [
+            TailRecord(quantity, "likelihood", place, 0),
+            *vector_records(vectors, place, undefined, seed=0),
+        ]
+    standardised = standardise(coordinate_noise)
+    tests = gaussianity(coordinate_noise)
+    draws, coordinates = coordinate_noise.shape
+    alive = np.isfinite(tests.excess_kurtosis)
+    extra = {
+        **noise,
+        "rejected_share": tests.rejected_share,
+        "excess_kurtosis": float(tests.excess_kurtosis[alive].mean()) if alive.any() else np.nan,
+        "kurtosis_null": -6 / (draws + 1),
+    }
+    return [
+        likelihood_record(
+            quantity,
+            place,
+            standardised.values,
+            lambda size: standardised_null(draws, coordinates) if size else UNDEFINED,
+            zeros=standardised.zeros,
+            extra=extra,
+        ),
+        *vector_records(vectors, place, noise_gram[None], seed=0, extra=noise),
+    ]

@@ -1,0 +1,1 @@
+"""The Hessian at a checkpoint, and where the walk goes among its eigenvectors."""

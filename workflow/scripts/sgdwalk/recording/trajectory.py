@@ -1,0 +1,129 @@
+"""Read a trajectory file: windows of the walk, epoch records, gradient samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.files import hdf5
+
+
+@dataclass(frozen=True)
+class Window:
+    """T consecutive recorded positions of a walk, known by the Gram matrix of their increments.
+
+    Attributes:
+        length: T, recorded positions.
+        stride: optimizer steps between recorded positions.
+        start: steps taken before the first position.
+        gram: (T-1, T-1) float64, inner products of increments, squared parameter units.
+        loss: (T,) minibatch loss at each position.
+        step: (T,) steps taken before each position.
+        probe_loss: (T,) loss of the fixed probe batch, or None.
+    """
+
+    length: int
+    stride: int
+    start: int
+    gram: np.ndarray
+    loss: np.ndarray
+    step: np.ndarray
+    probe_loss: np.ndarray | None
+
+
+class Trajectory:
+    """Read side of ``TrajectoryRecorder``.
+
+    Small records are read at once; ``windows`` and ``gradients`` when they are asked for.
+
+    Args:
+        path: a trajectory file.
+
+    Attributes:
+        steps: optimizer steps recorded.
+        parameters: number of trainable parameters.
+        diverged_at: step whose loss was not finite, or None.
+        interrupted: whether the loop was stopped before its own end.
+        origin: where the run comes from.
+        loss: (steps,) minibatch loss of every step.
+        gradient_norm: (steps,) norm of every minibatch gradient.
+        epochs: dict of arrays, one row per epoch.
+
+    Raises:
+        InputError: one line for a missing, foreign, old, truncated or damaged file.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        with hdf5.opened(self.path, "trajectory") as file:
+            self.steps = int(file.attrs["steps"])
+            self.parameters = int(file.attrs["parameters"])
+            self.interrupted = bool(file.attrs["interrupted"])
+            diverged = int(file.attrs["diverged_at"])
+            self.diverged_at = None if diverged < 0 else diverged
+            self.origin = hdf5.origin(file)
+            self.loss = _array(file["steps"], "loss")
+            self.gradient_norm = _array(file["steps"], "gradient_norm")
+            self.epochs = {name: data[()] for name, data in file["epochs"].items()}
+
+    @property
+    def windows(self) -> list[Window]:
+        """All whole windows, by stride, then length, then start."""
+        with hdf5.opened(self.path, "trajectory") as file:
+            windows = [_window(group) for group in file["windows"].values()]
+        return sorted(windows, key=lambda w: (w.stride, w.length, w.start))
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Gradient samples and coordinate series, by name as in the file."""
+        with hdf5.opened(self.path, "trajectory") as file:
+            return {name: data[()] for name, data in file["gradients"].items()}
+
+    @property
+    def layers(self) -> list[tuple[str, int]]:
+        """Name and number of parameters of every trainable parameter tensor, in order."""
+        with hdf5.opened(self.path, "trajectory") as file:
+            names = file["layers/name"].asstr()[()]
+            sizes = file["layers/size"][()]
+        return [(str(name), int(size)) for name, size in zip(names, sizes, strict=True)]
+
+    def weights(self, window: Window) -> np.ndarray:
+        """(T, P) raw positions of a window.
+
+        Raises:
+            InputError: if the run was recorded without them.
+        """
+        return self._optional(window, "weights")
+
+    def layer_grams(self, window: Window) -> np.ndarray:
+        """(L, T-1, T-1) Gram matrix per parameter tensor of a window.
+
+        Raises:
+            InputError: if the run was recorded without them.
+        """
+        return self._optional(window, "layer_grams")
+
+    def _optional(self, window: Window, name: str) -> np.ndarray:
+        key = f"windows/{window.length}x{window.stride}-{window.start:09d}/{name}"
+        with hdf5.opened(self.path, "trajectory") as file:
+            if key not in file:
+                raise InputError(f"{self.path}: recorded without {name} (recording.{name}: true)")
+            return file[key][()]
+
+
+def _window(group) -> Window:
+    length = int(group.attrs["length"])
+    gram, loss, step = group["gram"][()], group["loss"][()], group["step"][()]
+    if gram.shape != (length - 1, length - 1) or loss.shape != (length,) or step.shape != (length,):
+        raise ValueError(f"{group.name}: arrays do not fit a window of {length} positions")
+    probe = group["probe_loss"][()] if "probe_loss" in group else None
+    return Window(
+        length, int(group.attrs["stride"]), int(group.attrs["start"]), gram, loss, step, probe
+    )
+
+
+def _array(group, name: str) -> np.ndarray:
+    return group[name][()] if name in group else np.zeros(0)

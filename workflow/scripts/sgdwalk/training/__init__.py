@@ -1,0 +1,1 @@
+"""The loop that walks: its settings, minibatches, checkpoints, resume points and processes."""

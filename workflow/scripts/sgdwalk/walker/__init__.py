@@ -1,0 +1,1 @@
+"""The toy model: terrains, walks on them, their basins and valleys."""

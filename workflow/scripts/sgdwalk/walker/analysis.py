@@ -1,0 +1,141 @@
+"""Everything that is measured of one ensemble of walkers on one terrain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.walker.basins import BasinStatistics, basin_statistics, find_basins
+from sgdwalk.walker.diffusion import StageDiffusion, stage_diffusion, stages
+from sgdwalk.walker.gradients import (
+    GradientDensity,
+    WalkRoughness,
+    gradient_density,
+    walk_roughness,
+)
+from sgdwalk.walker.grid_roughness import roughness_exponent
+from sgdwalk.walker.terrain import Terrain, make_terrain
+from sgdwalk.walker.valleys import ValleyStatistics, valley_statistics
+from sgdwalk.walker.walk import Walks
+
+STAGES = ("initial", "final", "whole")
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A terrain and the roughness measured back from it."""
+
+    values: Annotated[np.ndarray, "(N, M) loss at the grid points of [-1, 1]^2, first axis x"]
+    H: Annotated[float, "roughness exponent it was made with; nan: has none"]
+    roughness: Annotated[float, "roughness exponent measured, second differences, 1-16 cells"]
+    roughness_before_floor: Annotated[
+        float, "the same before floor and border are cut; nan: none are"
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class WalkerAnalysis:
+    """An ensemble analysed, all walkers (`all`) and those that no wall ever held (`free`).
+
+    Attributes:
+        ground: the terrain.
+        held_share: share of walkers that a wall held for at least one step.
+        frozen_share: share of walkers that a wall held at the last step.
+        stages: diffusion by selection (`all`, and `free` if there are any), then by stage.
+        gradients: density of the gradient, held steps left out.
+        roughness: MSL along the walks of the free walkers (of all, if none is free).
+        valleys: steps of the same walkers along and across valleys.
+        basins: visits to basins by selection.
+    """
+
+    ground: Ground
+    held_share: float
+    frozen_share: float
+    stages: dict[str, dict[str, StageDiffusion]]
+    gradients: GradientDensity
+    roughness: WalkRoughness
+    valleys: ValleyStatistics
+    basins: dict[str, BasinStatistics]
+
+
+def selections(walks: Walks) -> dict[str, Walks]:
+    """All walkers, and, if there are any, those that no wall ever held.
+
+    A steep wall holds a walker for good. With it the ensemble is what the
+    rule of the walk gives; without it, only those are left that started well away from such walls.
+    """
+    free = walks.stuck == 0
+    if free.all():
+        return {"all": walks, "free": walks}
+    return {"all": walks, **({"free": walks.select(free)} if free.any() else {})}
+
+
+def held_shares(walks: Walks) -> tuple[float, float]:
+    """Share of walkers held at any step, and share held at the last one."""
+    last = (walks.positions[:, -1] == walks.positions[:, -2]).all(axis=1) & (walks.stuck > 0)
+    return float(np.mean(walks.stuck > 0)), float(last.mean())
+
+
+def survey(terrain: Terrain) -> Ground:
+    """Measure a terrain's roughness back, for `fractal` also before its floor and border are cut.
+
+    Grids of fewer than 33 points a side are too small to measure: nan.
+    """
+    before = float("nan")
+    large = min(terrain.values.shape) >= 33
+    if terrain.kind == "fractal" and large:
+        size = len(terrain.values)
+        bare = make_terrain(
+            "fractal", terrain.seed, size=size, H=terrain.H, floor=None, border=None
+        )
+        before = roughness_exponent(bare.values)
+    return Ground(
+        terrain.values.astype(np.float32),
+        float("nan") if terrain.H is None else float(terrain.H),
+        roughness_exponent(terrain.values) if large else float("nan"),
+        before,
+    )
+
+
+def analyse(terrain: Terrain, walks: Walks, stage: int, basin_depth: float) -> WalkerAnalysis:
+    """Analyse one ensemble on one terrain.
+
+    Args:
+        terrain: that is walked on.
+        walks: of an ensemble on it.
+        stage: steps in the initial and in the final stage.
+        basin_depth: depth from which on a basin counts, units of loss.
+
+    Returns:
+        The analysis.
+
+    Raises:
+        InputError: a stage of fewer than two steps, or a depth that is not positive.
+    """
+    if stage < 2:
+        raise InputError(f"stage: {stage} steps; at least 2 are needed")
+    chosen = selections(walks)
+    best = chosen.get("free", walks)
+    spans = stages(walks.losses.shape[1] - 1, stage)
+    basins = find_basins(terrain, basin_depth)
+    diffusion, visits = {}, {}
+    for name, some in chosen.items():
+        same = name == "free" and some is walks
+        diffusion[name] = (
+            diffusion["all"]
+            if same
+            else {stage: stage_diffusion(some, *span) for stage, span in spans.items()}
+        )
+        visits[name] = visits["all"] if same else basin_statistics(some, basins)
+    return WalkerAnalysis(
+        survey(terrain),
+        *held_shares(walks),
+        diffusion,
+        gradient_density(walks),
+        walk_roughness(best),
+        valley_statistics(best, terrain),
+        visits,
+    )

@@ -1,0 +1,132 @@
+"""Diffusion of an ensemble of walkers, stage by stage, through the regimes that serve networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from sgdwalk.diffusion.covariance import msd_covariance
+from sgdwalk.diffusion.lags import logarithmic_selection
+from sgdwalk.diffusion.regimes import Regimes, fit_regimes
+from sgdwalk.errors import InputError
+from sgdwalk.walker.walk import EnsembleMSD, Walks, ensemble_msd
+
+EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
+FEWEST_WALKERS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class StageDiffusion:
+    """Diffusion of W walkers in one stage of their walks, n lags, m of them fitted.
+
+    Numbers with an interval are `(3,)`: value, low and high end of 95 %; nan where there is none.
+    """
+
+    first: Annotated[int, "index of the stage's first position", "step"]
+    last: Annotated[int, "index of its last position", "step"]
+    walkers: Annotated[int, "walkers in the ensemble"]
+    lags: Annotated[np.ndarray, "(n,) lags of msd", "step"]
+    msd: Annotated[np.ndarray, "(n,) time-averaged MSD, mean over walkers", "length^2"]
+    msd_error: Annotated[np.ndarray, "(n,) its standard error over walkers", "length^2"]
+    ensemble_averaged: Annotated[
+        np.ndarray,
+        "(n,) squared displacement from the stage's first position, mean over walkers",
+        "length^2",
+    ]
+    first_walker: Annotated[np.ndarray, "(n,) time-averaged MSD of walker 0", "length^2"]
+    fit_lags: Annotated[np.ndarray, "(m,) lags that were fitted", "step"]
+    fitted: Annotated[np.ndarray, "(m,) fitted msd", "length^2"]
+    segments: Annotated[
+        np.ndarray,
+        "(regimes, 5) exponent, its low and high end, first and last lag of each regime",
+        "1; step",
+    ]
+    exponent_short: Annotated[np.ndarray, "(3,) exponent of the first regime and its interval"]
+    exponent_max: Annotated[np.ndarray, "(3,) largest exponent and its interval"]
+    exponent_long: Annotated[np.ndarray, "(3,) exponent of the last regime and its interval"]
+    crossover_lag: Annotated[np.ndarray, "(3,) where the last regime begins", "step"]
+
+
+def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
+    """Diffusion of an ensemble between two steps.
+
+    Args:
+        walks: of the ensemble.
+        first: index of the stage's first position.
+        last: index of its last position.
+
+    Returns:
+        MSD with errors, and regimes. Regimes are nan where fewer than five walkers
+        moved, or in a stage of fewer than eight steps.
+
+    Raises:
+        InputError: a stage that is not in the walks, or no walkers.
+    """
+    if len(walks.stuck) == 0:
+        raise InputError(f"stage {first}-{last}: there are no walkers in the ensemble")
+    curves = ensemble_msd(walks, first, last)
+    each, count = curves.time_averaged, len(curves.time_averaged)
+    mean = each.mean(axis=0)
+    moved = bool((mean > 0).all()) and len(mean) >= 8
+    moving = np.count_nonzero((each > 0).all(axis=1))
+    error = each.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(mean), np.nan)
+    regimes = fit_ensemble(curves) if moved and moving >= FEWEST_WALKERS else None
+    return StageDiffusion(
+        first,
+        last,
+        count,
+        curves.lags,
+        mean,
+        error,
+        curves.ensemble_averaged,
+        each[0],
+        *_regime_arrays(regimes),
+    )
+
+
+def fit_ensemble(curves: EnsembleMSD) -> Regimes:
+    """Regimes of the time-averaged MSD of an ensemble, up to half the stage.
+
+    The covariance across lags is that of the walkers, shrunk towards the one that a Gaussian walk
+    with this MSD has between lags: W walkers give W - 1 independent directions, fewer than the n
+    lags may need. The weights are `W / (n + W)` and `n / (n + W)`.
+
+    Args:
+        curves: of W walkers, at least 5, that moved.
+
+    Returns:
+        A `Regimes`. Its intervals are about this terrain; those of Brownian ensembles hold the
+        true exponent in about 90 % of cases for 50 walkers or more, 70 to 80 % for 10 to 20.
+
+    Raises:
+        InputError: too few lags, see `regimes.fit_regimes`.
+    """
+    lags = curves.lags.astype(float)
+    chosen = logarithmic_selection(lags)
+    each = curves.time_averaged[:, chosen]
+    mean, (walkers, count) = each.mean(axis=0), each.shape
+    sample = np.cov(each, rowvar=False) / np.outer(mean, mean)
+    gaussian = msd_covariance(lags[chosen], mean, 2, len(lags) + 1)
+    scale = np.sqrt(sample.diagonal() / gaussian.diagonal())
+    weight = walkers / (walkers + count)
+    covariance = weight * sample + (1 - weight) * gaussian * np.outer(scale, scale)
+    return fit_regimes(lags[chosen], mean, covariance / walkers)
+
+
+def stages(steps: int, length: int) -> dict[str, tuple[int, int]]:
+    """First and last position of the stages `initial`, `final` (of `length` steps) and `whole`."""
+    length = min(length, steps)
+    return {"initial": (0, length), "final": (steps - length, steps), "whole": (0, steps)}
+
+
+def _regime_arrays(regimes: Regimes | None) -> tuple[np.ndarray, ...]:
+    if regimes is None:
+        return np.empty(0), np.empty(0), np.empty((0, 5)), *np.full((4, 3), np.nan)
+    segments = [(s.exponent, *s.interval, s.first_lag, s.last_lag) for s in regimes.segments]
+    exponents = (
+        np.array([getattr(regimes, name), *getattr(regimes, f"{name}_interval")])
+        for name in EXPONENTS
+    )
+    return regimes.lags, regimes.fitted, np.array(segments), *exponents

@@ -1,0 +1,146 @@
+"""Gradients and losses along an ensemble's walks: their density, its tails, and the roughness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from sgdwalk.errors import InputError
+from sgdwalk.fits.intervals import interval, jackknife_interval
+from sgdwalk.geometry.distances import squared_distances
+from sgdwalk.geometry.loss_roughness import mean_squared_loss_difference
+from sgdwalk.gradients.stable_fit import StableFit, fit_gaussian, fit_stable
+from sgdwalk.walker.walk import Walks
+
+BINS = 80
+SHOWN_SPREADS = 6  # half width of the histogram in interquartile ranges: 8 s.d. of a Gaussian
+MOST_ENTRIES = 50_000
+GROUPS = 5
+ROUGHNESS_WALKERS = 12
+_NONE = np.full(3, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class GradientDensity:
+    """Density of the gradient's components along all walks, with stable and Gaussian fits."""
+
+    edges: Annotated[np.ndarray, "(bins + 1,) bin edges of density", "loss/length"]
+    density: Annotated[np.ndarray, "(bins,) share of all entries per width of bin", "length/loss"]
+    entries: Annotated[int, "entries kept: both components, all walkers and steps"]
+    held_share: Annotated[float, "share of entries dropped because a wall held the walker there"]
+    zero_share: Annotated[float, "share of entries dropped because they are exactly zero"]
+    alpha: Annotated[np.ndarray, "(3,) stability parameter of the alpha-stable fit, 95 % interval"]
+    stable: Annotated[np.ndarray, "(4,) alpha, beta, scale, location (Nolan's S0)", "loss/length"]
+    gaussian: Annotated[np.ndarray, "(2,) mean and standard deviation", "loss/length"]
+    log_likelihood_ratio: Annotated[float, "stable over Gaussian, per entry of the fit"]
+
+
+@dataclass(frozen=True, eq=False)
+class WalkRoughness:
+    """Mean squared loss difference (MSL) against distance along single walks."""
+
+    separation: Annotated[np.ndarray, "(n,) distance, walker 0", "length"]
+    msl: Annotated[np.ndarray, "(n,) mean squared loss difference, walker 0", "loss^2"]
+    msl_error: Annotated[np.ndarray, "(n,) its standard error over blocks of time", "loss^2"]
+    walkers: Annotated[int, "walkers behind hurst"]
+    hurst: Annotated[np.ndarray, "(3,) roughness exponent: mean over walkers, 95 % interval"]
+
+
+def gradient_density(walks: Walks) -> GradientDensity:
+    """Density of gradient entries, both components of all walkers pooled.
+
+    Where a wall holds a walker its gradient repeats: those entries, and exact zeros (flat ground),
+    are dropped and counted. The fits take at most 50,000 entries, evenly thinned. A walker's
+    entries depend on each other, so alpha's interval joins that of the likelihood with one from
+    leaving out groups of walkers.
+
+    Args:
+        walks: of the ensemble.
+
+    Returns:
+        Histogram and fits; fits are nan where the entries have no density (too few, or repeated).
+    """
+    held = np.zeros(walks.losses.shape, dtype=bool)
+    held[:, 1:] = (np.diff(walks.positions, axis=1) == 0).all(axis=2)
+    walker = np.broadcast_to(np.arange(len(held))[:, None, None], walks.gradients.shape)[~held]
+    entries = walks.gradients[~held]
+    zero = entries == 0
+    entries, walker = entries[~zero], walker[~zero]
+    thin = slice(None, None, -(-entries.size // MOST_ENTRIES) or 1)
+    try:
+        fit, plain = fit_stable(entries[thin]), fit_gaussian(entries[thin])
+        low, high = _alpha_interval(fit, entries[thin], walker[thin] % GROUPS)
+    except InputError:
+        alpha, stable, gaussian, ratio = _NONE, np.full(4, np.nan), np.full(2, np.nan), np.nan
+    else:
+        alpha = np.array([fit.alpha, low, high])
+        stable = np.array([fit.alpha, fit.beta, fit.scale, fit.location])
+        gaussian = np.array([plain.mean, plain.sd])
+        ratio = (fit.log_likelihood - plain.log_likelihood) / fit.size
+    edges = _edges(entries)
+    density = np.histogram(entries, edges)[0] / max(entries.size, 1) / np.diff(edges)
+    return GradientDensity(
+        edges,
+        density,
+        entries.size,
+        float(held.mean()),
+        float(zero.mean()) if zero.size else 0.0,
+        alpha,
+        stable,
+        gaussian,
+        float(ratio),
+    )
+
+
+def _alpha_interval(fit: StableFit, entries: np.ndarray, group: np.ndarray) -> tuple[float, float]:
+    """Interval of the likelihood, widened to that from leaving out groups of walkers."""
+    low, high = fit.alpha_interval
+    groups = np.unique(group)
+    if groups.size < 2:
+        return low, high
+    replicates = [fit_stable(entries[group != k]).alpha for k in groups]
+    spread = jackknife_interval(fit.alpha, np.array(replicates))
+    return min(low, spread.low), min(max(high, spread.high), 2.0)
+
+
+def _edges(entries: np.ndarray) -> np.ndarray:
+    """Bins over all entries, but for those very far out."""
+    if entries.size == 0:
+        return np.linspace(-1, 1, BINS + 1)
+    low, middle, high = np.quantile(entries, (0.25, 0.5, 0.75))
+    reach = SHOWN_SPREADS * (high - low) or 1.0
+    return np.linspace(
+        max(entries.min(), middle - reach), min(entries.max(), middle + reach), BINS + 1
+    )
+
+
+def walk_roughness(walks: Walks) -> WalkRoughness:
+    """Roughness exponent of the loss along the walks of up to twelve walkers.
+
+    Each walk goes through `roughness.mean_squared_loss_difference`, as a network's window does; the
+    interval is from the scatter between walkers (Student), and so about this terrain.
+
+    Args:
+        walks: at least one.
+
+    Returns:
+        The curve of walker 0 and the exponents' mean; nan where a walk went nowhere.
+    """
+    exponents, shown = [], (np.empty(0),) * 3
+    for k in range(min(ROUGHNESS_WALKERS, len(walks.stuck))):
+        increments = np.diff(walks.positions[k], axis=0)
+        if not increments.any():
+            continue
+        distance = np.sqrt(squared_distances(increments @ increments.T))
+        curve = mean_squared_loss_difference(distance, walks.losses[k])
+        exponents.append(curve.hurst.value)
+        if k == 0:
+            shown = curve.separation, curve.msl, curve.msl_error
+    found = np.array([value for value in exponents if np.isfinite(value)])
+    hurst = _NONE
+    if found.size > 1:
+        ends = interval(found.mean(), found.std(ddof=1) / np.sqrt(found.size), found.size - 1)
+        hurst = np.array([ends.value, ends.low, ends.high])
+    return WalkRoughness(*shown, int(found.size), hurst)
