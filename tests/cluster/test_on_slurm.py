@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_resume import assert_same_run
+from trainings import assert_same_run
 from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
 # The Slurm plugin has an environment of its own.

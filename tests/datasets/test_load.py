@@ -19,10 +19,10 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from torchvision import transforms
 
-from sgdwalk.datasets import sources
 from sgdwalk.datasets.load import fetch_dataset, load_dataset
 from sgdwalk.datasets.names import DatasetSize, dataset_size
 from sgdwalk.datasets.prepared import read_dataset, write_dataset
+from sgdwalk.datasets.subsets import stratified_subset
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
 
@@ -93,7 +93,7 @@ def cifar10_files(monkeypatch):
 
 def place(files, folder):
     folder.mkdir(parents=True)
-    for name, data in hdf5.items():
+    for name, data in files.items():
         (folder / name).write_bytes(data)
 
 
@@ -266,10 +266,10 @@ def test_split_of_the_digits_is_stratified_and_does_not_change():
 
 def test_stratified_subset_of_uneven_classes():
     labels = np.repeat([0, 1, 2], [70, 20, 10])
-    subset = sources.stratified_subset(labels, 33, seed=1)
+    subset = stratified_subset(labels, 33, seed=1)
     assert len(set(subset.tolist())) == 33
     assert np.bincount(labels[subset]).tolist() == [23, 7, 3]  # of 23.1, 6.6, 3.3
-    other = sources.stratified_subset(labels, 33, seed=2)
+    other = stratified_subset(labels, 33, seed=2)
     assert subset.tolist() != other.tolist()
 
 

@@ -11,7 +11,7 @@ from sgdwalk.hessian import file as hessian_file
 from sgdwalk.hessian import run as run_hessian
 from sgdwalk.hessian.checkpoint import measure
 from sgdwalk.hessian.leading import leading_eigenpairs
-from sgdwalk.hessian.results import HessianSettings
+from sgdwalk.hessian.results import CheckpointHessian, HessianSettings, nothing
 from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
 from sgdwalk.training.initial_run import initial_run
 from sgdwalk.training.loop import train
@@ -171,8 +171,8 @@ def test_a_run_without_any_hessian_is_gathered(folder):
 
 
 def test_hessians_of_other_settings_are_refused(folder, tmp_path):
-    other = hessian_file.nothing(HessianSettings(3, 1, 24, 2, 6, 6, 5, 0))
-    strange = hessian_file.CheckpointHessian(7, "reached", 10, 24, other)
+    other = nothing(HessianSettings(3, 1, 24, 2, 6, 6, 5, 0))
+    strange = CheckpointHessian(7, "reached", 10, 24, other)
     hessian_file.write(tmp_path / "7.h5", strange, {})
     with pytest.raises(InputError, match=r"7\.h5: of another network or settings than .*0\.h5"):
         run_hessian.gather_checkpoints([folder / "0.h5", tmp_path / "7.h5"], [], {})

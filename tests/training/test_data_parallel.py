@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from test_resume import assert_same_run, start, train, wait_for
 from torch import nn
+from trainings import assert_same_run, start, train, wait_for
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording.trajectory import Trajectory

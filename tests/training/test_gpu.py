@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_resume import assert_same_run, start, train
+from trainings import assert_same_run, start, train
 
 from sgdwalk.recording.gram import window_gram
 from sgdwalk.recording.trajectory import Trajectory

@@ -5,6 +5,7 @@ from pathlib import Path
 from launch import job, origin
 from sgdwalk.landscape import file as surface_file
 from sgdwalk.landscape.lines import fine_lines, interpolation, random_lines
+from sgdwalk.landscape.results import RunLines
 from sgdwalk.landscape.weights import LandscapeSettings, RunCheckpoints
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import prepare_device
@@ -20,7 +21,7 @@ with job(snakemake) as log:
     )
     folders = dict(zip(params.others, map(Path, snakemake.input.others), strict=True))
     memory = resources.mem_mb * 250_000
-    lines = surface_file.RunLines(
+    lines = RunLines(
         tuple(
             line for step in params.steps for line in random_lines(run, step, params.points, memory)
         ),

@@ -13,6 +13,7 @@ from sgdwalk.files import hdf5
 from sgdwalk.fits.intervals import log_slope
 from sgdwalk.hessian import file as hessian_file
 from sgdwalk.hessian.eigenspaces import subspace_overlap
+from sgdwalk.hessian.results import DATA
 
 _ALONG = {
     "step": ("steps taken before the checkpoint", "step"),
@@ -68,7 +69,7 @@ def gather_checkpoints(checkpoints: Sequence, vectors: Sequence, origin: dict) -
             raise InputError(f"{path}: of another network or settings than {checkpoints[0]}")
     order = sorted(range(len(read)), key=lambda i: read[i][0].step)
     parts = [read[i][0] for i in order]
-    values = {name: np.array([part.values[name] for part in parts]) for name in hessian_file.DATA}
+    values = {name: np.array([part.values[name] for part in parts]) for name in DATA}
     pairs = zip(values["eigenvalues"], values["variance"], strict=True)
     slopes = np.array([log_slope(*pair) for pair in pairs])
     return RunHessian(
@@ -119,6 +120,6 @@ def read(path: str | Path) -> RunHessian:
             status=[str(word) for word in file.attrs["status"]],
             parameters=int(file.attrs["parameters"]),
             samples=int(file.attrs["samples"]),
-            values={name: file[name][()] for name in hessian_file.DATA},
+            values={name: file[name][()] for name in DATA},
             origin=hdf5.origin(file),
         )
