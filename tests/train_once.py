@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sgdwalk.errors import InputError
 from sgdwalk.training import resume_points
+from sgdwalk.training.progress import Progress
 from sgdwalk.training.recorded_run import train_recorded
 from sgdwalk.training.run_folder import RunFolder
 from sgdwalk.training.settings import Machine, RecordingSettings, TrainingSettings
@@ -71,8 +72,7 @@ def main(folder: str, dataset: str, settings: dict) -> None:
                 RecordingSettings(**{**RECORDING, **settings.get("recording", {})}),
                 machine,
                 {},
-                print,
-                "run",
+                Progress(print, "run", training.steps),
             )
         run.link(["trajectory.h5", "checkpoints"])
 

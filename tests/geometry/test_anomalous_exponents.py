@@ -5,7 +5,7 @@ import pytest
 from sgdwalk.diffusion.msd import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.anomalous_exponents import anomalous_exponents, pool_seeds
-from sgdwalk.geometry.excursions import shuffled
+from sgdwalk.geometry.shuffled import shuffled
 
 WALKS = {
     "brownian": (known_walks.brownian, (), (0.5, 0.5, 0.5, 0.5)),

@@ -4,7 +4,8 @@ import pytest
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.distances import squared_distances, transverse_excursion
-from sgdwalk.geometry.excursions import random_fragments, shuffled
+from sgdwalk.geometry.excursions import random_fragments
+from sgdwalk.geometry.shuffled import shuffled
 
 
 def test_fragments_are_what_geometry_says():

@@ -6,8 +6,8 @@ from scipy.spatial.distance import cdist
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.distances import squared_distances
-from sgdwalk.geometry.excursions import shuffled
 from sgdwalk.geometry.homology_dimension import homology_dimension, spanning_tree_edges
+from sgdwalk.geometry.shuffled import shuffled
 
 
 def test_edges_are_those_of_the_minimum_spanning_tree():

@@ -15,6 +15,7 @@ import yaml
 from planning.schema import complete, suggestion
 from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
+from sgdwalk.recording.window_families import families_that_fit
 from sgdwalk.user_code import is_factory
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -50,9 +51,7 @@ class Run:
     @property
     def windows(self) -> list[dict]:
         """Window families that fit into the run's steps."""
-        steps = self.training["steps"]
-        families = self.recording["windows"]
-        return [f for f in families if (f["length"] - 1) * f["stride"] < steps]
+        return families_that_fit(self.recording["windows"], self.training["steps"])
 
 
 @dataclass(frozen=True)

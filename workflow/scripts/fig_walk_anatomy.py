@@ -16,7 +16,7 @@ from sgdwalk.figures.anatomy_panels import (
 )
 from sgdwalk.geometry import ensemble
 from sgdwalk.geometry import file as geometry_file
-from sgdwalk.recording.window_families import first_family
+from sgdwalk.recording.window_families import family_key, first_family
 
 PANELS = ["path", "shares", "autocorrelation", "reversals", "exponents", "pooled", "ageing"]
 PANELS += ["ergodicity", "first_moments", "moments", "zeta", "trees"]
@@ -40,7 +40,7 @@ with job(snakemake) as log:
         )
         axes["exponents"].axhline(0.5, color=style.NULL_COLOUR, lw=0.7, ls=":")
         first = windows[0]
-        draw_ageing(axes["ageing"], run.ageing.get(f"{first.length}x{first.stride}"))
+        draw_ageing(axes["ageing"], run.ageing.get(family_key(first.length, first.stride)))
         draw_moments(axes["first_moments"], windows[0])
         draw_moments(axes["moments"], windows[-1])
         draw_zeta(axes["zeta"], *curves)

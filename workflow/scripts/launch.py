@@ -17,6 +17,7 @@ from planning.fingerprint import code_fingerprint
 from planning.identity import accepted_code
 from planning.own_code import own_files
 from sgdwalk.errors import InputError
+from sgdwalk.training.progress import Progress
 
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
 # Other files are named by their rule, or are in a folder that is.
@@ -75,6 +76,11 @@ def _maker(message: str, inputs) -> str:
             rule = _MAKERS.get(path.name) or _FOLDERS.get(path.parent.name, path.stem)
             return f"; it is made by rule {rule}: remake it with snakemake --forcerun {rule}"
     return ""
+
+
+def progress(log: Log, label: str, steps: int) -> Progress:
+    """What tells a person how a training comes along, kept out of the training's own code."""
+    return Progress(log, label, steps)
 
 
 def origin(**settings) -> dict:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launch import job, origin
+from launch import job, origin, progress
 from sgdwalk.datasets.prepared import dataset_digest
 from sgdwalk.training.recorded_run import train_recorded
 from sgdwalk.training.resume_points import Stopped
@@ -25,10 +25,11 @@ with job(snakemake) as log:
         resume_steps=resources.resume_steps or None,
         host_memory=resources.mem_mb * 500_000,
     )
+    told = progress(log, run, params.training["steps"])
     with folder.locked():
         folder.set_aside_other_data(data)
         if folder.kept.exists():
-            log(f"{run}: trained before with the same settings and code; those outputs are used")
+            told.kept()
         else:
             try:
                 train_recorded(
@@ -38,10 +39,9 @@ with job(snakemake) as log:
                     RecordingSettings(**params.recording),
                     machine,
                     origin(run=run, data=data, **decides),
-                    log,
-                    run,
+                    told,
                 )
             except Stopped as stop:
-                log(f"{run}: {stop}")
+                told.stopped(stop)
                 raise SystemExit(1) from None
         folder.link(OUTPUTS)

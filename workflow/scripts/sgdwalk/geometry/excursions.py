@@ -143,20 +143,6 @@ def typical_fragment(gram: np.ndarray, excursions: Excursions) -> Fragment:
     )
 
 
-def shuffled(gram: np.ndarray, seed: int) -> np.ndarray:
-    """Return the Gram matrix of the same increments in random order.
-
-    Args:
-        gram: (T-1, T-1) inner products of increments.
-        seed: of the order.
-
-    Returns:
-        (T-1, T-1) matrix with rows and columns permuted alike.
-    """
-    order = np.random.default_rng(seed).permutation(len(gram))
-    return gram[np.ix_(order, order)]
-
-
 def _ratio(excursion: np.ndarray, end_to_end: np.ndarray) -> float:
     total = end_to_end.sum()
     return float(excursion.sum() / total) if total > 0 else np.nan

@@ -13,6 +13,7 @@ from sgdwalk.geometry.window import LossNoise, analyse_window
 from sgdwalk.noise.file import RunNoise
 from sgdwalk.noise.floor import relative_error, variance_along
 from sgdwalk.recording.trajectory import Trajectory, Window
+from sgdwalk.recording.window_families import family_key
 
 
 def analyse_run(
@@ -67,5 +68,5 @@ def _ageing(windows: Sequence[Window], lags: Sequence[int]) -> dict[str, Ageing]
         fitting = [g for g in lags if g % stride == 0 and stride <= g <= length * stride // 4]
         if len(members) > 1 and fitting:
             grams, starts = [w.gram for w in members], [w.start for w in members]
-            result[f"{length}x{stride}"] = ageing(grams, starts, fitting, stride)
+            result[family_key(length, stride)] = ageing(grams, starts, fitting, stride)
     return result

@@ -11,6 +11,7 @@ from sgdwalk.geometry.ensemble import WindowEnsemble
 from sgdwalk.geometry.estimates import estimates, nulls, undefined
 from sgdwalk.geometry.file import RunGeometry
 from sgdwalk.geometry.window import WindowGeometry
+from sgdwalk.recording.window_families import family_key
 
 
 def geometry_rows(run: str, settings: Mapping, result: RunGeometry) -> list[dict]:
@@ -38,7 +39,7 @@ def _window(window: WindowGeometry, ageing: Mapping[str, Ageing]) -> dict:
         null = name.removesuffix("_minibatch").removesuffix("_probe")
         if null in beside:
             row[f"{name}_null"] = beside[null]
-    family = ageing.get(f"{window.length}x{window.stride}")
+    family = ageing.get(family_key(window.length, window.stride))
     if family is not None:
         for lag, fit in zip(family.lag, family.fits, strict=True):
             row |= _cells(f"ageing_exponent_lag{lag}", fit.estimate)

@@ -13,13 +13,7 @@ from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.anomalous_exponents import AnomalousExponents, anomalous_exponents
 from sgdwalk.geometry.components import WalkModes, walk_modes
 from sgdwalk.geometry.distances import contour_lengths, squared_distances
-from sgdwalk.geometry.excursions import (
-    Excursions,
-    Fragment,
-    random_fragments,
-    shuffled,
-    typical_fragment,
-)
+from sgdwalk.geometry.excursions import Excursions, Fragment, random_fragments, typical_fragment
 from sgdwalk.geometry.homology_dimension import HomologyDimension, homology_dimension
 from sgdwalk.geometry.loss_avalanches import Aftermath, Avalanches, after_longest, find_avalanches
 from sgdwalk.geometry.loss_roughness import (
@@ -38,6 +32,7 @@ from sgdwalk.geometry.path_dimension import (
     shuffled_dimension,
     shuffled_path,
 )
+from sgdwalk.geometry.shuffled import shuffled
 from sgdwalk.geometry.velocity import (
     LagCurve,
     reversal_fraction,

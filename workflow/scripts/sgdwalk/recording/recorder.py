@@ -29,6 +29,7 @@ from sgdwalk.recording.gram import plain_gram, row_norms, window_gram
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory_writer import EPOCH_VALUES, Layout, assemble
+from sgdwalk.recording.window_families import family_key
 
 NOISE_GRAM_ROWS = 128  # largest number of an epoch's steps whose noise Gram matrix is kept
 # Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
@@ -48,7 +49,7 @@ class _Family:
 
     @property
     def name(self) -> str:
-        return f"{self.length}x{self.stride}"
+        return family_key(self.length, self.stride)
 
     @property
     def rows(self) -> str:
@@ -127,7 +128,7 @@ class TrajectoryRecorder:
             spare = self.folder / f"{name}.map"
             return RowBuffer(rows, self._total, first.dtype, first.device, host_memory, spare)
 
-        self._families = [_Family(n, s, buffer(n, f"{n}x{s}")) for n, s in families]
+        self._families = [_Family(n, s, buffer(n, family_key(n, s))) for n, s in families]
         self._gradients = buffer(steps_per_epoch or 1, "gradients")
         draw = np.random.default_rng([seed, 0])
         self._layout = Layout(

@@ -9,6 +9,7 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
+from sgdwalk.recording.window_families import family_key
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class Trajectory:
         return self._optional(window, "layer_grams")
 
     def _optional(self, window: Window, name: str) -> np.ndarray:
-        key = f"windows/{window.length}x{window.stride}-{window.start:09d}/{name}"
+        family = family_key(window.length, window.stride)
+        key = f"windows/{family}-{window.start:09d}/{name}"
         with hdf5.opened(self.path, "trajectory") as file:
             if key not in file:
                 raise InputError(f"{self.path}: recorded without {name} (recording.{name}: true)")

@@ -10,6 +10,7 @@ import numpy as np
 
 from sgdwalk.files import hdf5
 from sgdwalk.recording.row_streams import Journal
+from sgdwalk.recording.window_families import family_key
 
 EPOCH_VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -67,7 +68,7 @@ def _write_steps(group: h5py.Group, journal: Journal) -> None:
 
 
 def _write_family(windows: h5py.Group, journal: Journal, length: int, stride: int) -> None:
-    family = f"{length}x{stride}"
+    family = family_key(length, stride)
     if not journal.rows(f"gram-{family}"):
         return
     loss = journal.read("loss")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 
@@ -16,7 +16,22 @@ class Windowed(Protocol):
 W = TypeVar("W", bound=Windowed)
 
 
+def family_key(length: int, stride: int) -> str:
+    """Name of a family in files: ``500x4`` for 500 positions that are 4 steps apart."""
+    return f"{length}x{stride}"
+
+
 def first_family(windows: Sequence[W]) -> list[W]:
     """Windows of the shortest stride and, of those, of the shortest length, in their order."""
     first = min(((w.stride, w.length) for w in windows), default=None)
     return [w for w in windows if (w.stride, w.length) == first]
+
+
+def families_that_fit(families: Sequence[Mapping], steps: int) -> list[Mapping]:
+    """Families of which a run has one whole window or more.
+
+    Args:
+        families: each with its `length` in positions and its `stride` in steps.
+        steps: optimizer steps of the run.
+    """
+    return [f for f in families if (f["length"] - 1) * f["stride"] < steps]

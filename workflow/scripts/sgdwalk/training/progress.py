@@ -1,13 +1,14 @@
-"""Lines that tell a person how far a training is."""
+"""Lines that tell a person how a training comes along; they decide nothing of what comes out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 class Progress:
-    """Says step, loss, rate and time left, at most once in so many seconds.
+    """Says where a training begins and ends, and how far it is, at most once in so many seconds.
 
     Args:
         say: what to do with a line.
@@ -21,6 +22,27 @@ class Progress:
         self._since = self._said = time.monotonic()
         self._from: int | None = None
 
+    def kept(self) -> None:
+        """Nothing is trained."""
+        self._line("trained before with the same settings and code; those outputs are used")
+
+    def resumed(self, step: int) -> None:
+        """The training goes on from a resume point."""
+        self._line(f"resumed at step {step}")
+
+    def started_beside(self, others: Sequence[Path]) -> None:
+        """The training starts although there are others of this run."""
+        paths = ", ".join(map(str, others))
+        self._line(f"settings or code differ from those of {paths}; training from the start")
+
+    def diverged(self, step: int) -> None:
+        """The training ends early."""
+        self._line(f"diverged: the loss is not finite at step {step}")
+
+    def stopped(self, reason: object) -> None:
+        """The training was asked to stop."""
+        self._line(str(reason))
+
     def after_step(self, step: int, loss: float) -> None:
         """Say how far the run is if it is time to, and always at its end."""
         now = time.monotonic()
@@ -31,10 +53,12 @@ class Progress:
         self._said = now
         rate = (step - self._from) / max(now - self._since, 1e-9)
         left = (self._steps - step) / rate if rate else float("inf")
-        self._say(
-            f"{self._label}: step {step}/{self._steps}, loss {loss:.4g}, "
-            f"{rate:.1f} steps/s, {_clock(left)} left"
+        self._line(
+            f"step {step}/{self._steps}, loss {loss:.4g}, {rate:.1f} steps/s, {_clock(left)} left"
         )
+
+    def _line(self, text: str) -> None:
+        self._say(f"{self._label}: {text}")
 
 
 def _clock(seconds: float) -> str:

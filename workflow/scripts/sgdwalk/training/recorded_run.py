@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -12,16 +13,32 @@ from sgdwalk.datasets.prepared import read_dataset
 from sgdwalk.errors import InputError
 from sgdwalk.recording.probe import probe_loss
 from sgdwalk.recording.recorder import TrajectoryRecorder
+from sgdwalk.recording.window_families import families_that_fit
 from sgdwalk.training.checkpoint_steps import checkpoint_steps
 from sgdwalk.training.checkpoints import not_reached, save_checkpoint
 from sgdwalk.training.initial_run import initial_run
 from sgdwalk.training.loop import TrainingRun, train
-from sgdwalk.training.progress import Progress
 from sgdwalk.training.resume_points import PointSchedule
 from sgdwalk.training.run_folder import RunFolder
 from sgdwalk.training.settings import Machine, RecordingSettings, TrainingSettings
 from sgdwalk.training.setup import prepare_device
 from sgdwalk.training.worker_processes import Job, followers
+
+
+class Progress(Protocol):
+    """What is told on the way; `sgdwalk.training.progress` has one for a terminal."""
+
+    def resumed(self, step: int) -> None:
+        """It goes on from a resume point."""
+
+    def started_beside(self, others: Sequence[Path]) -> None:
+        """It starts although there are other trainings of this run."""
+
+    def after_step(self, step: int, loss: float) -> None:
+        """It has made a step."""
+
+    def diverged(self, step: int) -> None:
+        """It ends at a loss that is not finite."""
 
 
 def train_recorded(
@@ -31,8 +48,7 @@ def train_recorded(
     recording: RecordingSettings,
     machine: Machine,
     origin: Mapping,
-    say: Callable[[str], None],
-    label: str,
+    progress: Progress,
 ) -> None:
     """Train a run to its end, from its resume point if there is one; its files are then kept.
 
@@ -43,8 +59,7 @@ def train_recorded(
         recording: decides what is kept of it.
         machine: how to run.
         origin: stored in the trajectory file.
-        say: takes lines for a person.
-        label: name of the run in those lines.
+        progress: told how the training comes along.
 
     Raises:
         InputError: bad settings or files, or a resume point made with other threads or device.
@@ -61,10 +76,9 @@ def train_recorded(
     run, probe = _make_run(dataset, training, recording, device)
     if point is not None:
         run.restore(point["run"])
-        say(f"{label}: resumed at step {run.step}")
+        progress.resumed(run.step)
     elif folder.others():
-        others = ", ".join(str(path) for path in folder.others())
-        say(f"{label}: settings or code differ from those of {others}; training from the start")
+        progress.started_beside(folder.others())
     wanted = checkpoint_steps(recording.checkpoints, training.steps)
     saved = folder.work / "checkpoints"
     recorder = TrajectoryRecorder(
@@ -104,7 +118,6 @@ def train_recorded(
             save_checkpoint(saved / f"{run.step}.pt", content)
 
     points = PointSchedule(save_point, machine.resume_minutes, machine.resume_steps)
-    progress = Progress(say, label, training.steps)
 
     def after_step(run: TrainingRun, loss: float) -> None:
         progress.after_step(run.step, loss)
@@ -120,7 +133,7 @@ def train_recorded(
             run, training.steps, recorder, before_step=keep_checkpoint, after_step=after_step
         )
     if diverged_at is not None:
-        say(f"{label}: diverged: the loss is not finite at step {diverged_at}")
+        progress.diverged(diverged_at)
         for step in wanted:
             if step > diverged_at:
                 save_checkpoint(saved / f"{step}.pt", not_reached(step, diverged_at))
@@ -186,4 +199,4 @@ def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings,
 
 def _families(windows: tuple[Mapping, ...], steps: int) -> list[tuple[int, int]]:
     """Window families that fit into the run."""
-    return [(w["length"], w["stride"]) for w in windows if (w["length"] - 1) * w["stride"] < steps]
+    return [(w["length"], w["stride"]) for w in families_that_fit(windows, steps)]

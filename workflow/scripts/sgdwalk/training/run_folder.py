@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sgdwalk.errors import InputError
-from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.files import hdf5
 from sgdwalk.training.checkpoints import load_checkpoint, save_checkpoint
 
 
@@ -72,7 +72,8 @@ class RunFolder:
             _put_away(self.work, point["data"])
         finished = self.kept / "trajectory.h5"
         if finished.exists():
-            before = Trajectory(finished).origin.get("data")
+            with hdf5.opened(finished, "trajectory") as file:
+                before = hdf5.origin(file).get("data")
             if before != data:
                 _put_away(self.kept, before)
 

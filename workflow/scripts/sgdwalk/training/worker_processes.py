@@ -84,7 +84,7 @@ def followers(run: TrainingRun, job: Job, processes: int, device: torch.device) 
 
 
 def _start(job: Job, place: Place) -> subprocess.Popen:
-    library = str(Path(__file__).parents[1])
+    library = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([library, *filter(None, sys.path)])}
     process = subprocess.Popen(
         [sys.executable, "-m", "sgdwalk.training.worker_processes"],
