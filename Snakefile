@@ -1,7 +1,7 @@
 """SGD as a random walk on the loss landscape of a deep network, measured.
 
-dataset -> train -> diffusion -> exponents -> fig2_superdiffusion
-train -> noise -> gradients -> tails, fig5_gradients
+dataset -> train -> diffusion -> diffusion_table, fig2_superdiffusion
+train -> noise -> gradients -> gradients_table, fig5_gradients
 train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
 checkpoints -> hessian -> hessian_run -> figS2_hessian
 checkpoints -> landscape_tile, landscape_lines -> landscape -> landscape_vtk, fig_loss_surface
@@ -22,10 +22,11 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/trajectory.smk"
-include: "workflow/rules/gradients.smk"
-include: "workflow/rules/curvature.smk"
+include: "workflow/rules/diffusion.smk"
+include: "workflow/rules/noise.smk"
 include: "workflow/rules/geometry.smk"
+include: "workflow/rules/gradients.smk"
+include: "workflow/rules/hessian.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/figures.smk"

@@ -1,8 +1,8 @@
 """A fingerprint of the code that a script runs: what it does, not how it is written.
 
-It covers the script and every local module it imports, directly or not, taken from their syntax
-trees without comments, docstrings and type-checker-only text. The tree is serialised here, not by
-``ast.dump``, whose output changes between Python versions.
+It covers the script and every local module it imports, directly or not, with the packages that
+these are in, taken from their syntax trees without comments, docstrings and type-checker-only text.
+The tree is serialised here, not by ``ast.dump``, whose output changes between Python versions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from planning.own_code import own_folders
@@ -24,27 +24,74 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _IGNORED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
-def code_fingerprint(script: Path, extra: tuple[Path, ...] = ()) -> str:
+@dataclass(frozen=True)
+class Source:
+    """What counts of one file.
+
+    Attributes:
+        digest: hex hash of its syntax tree, or of its bytes if it is no Python file.
+        imports: (level, module, names) of its import statements, in functions too.
+        data: names of data files beside it that it declares in ``DATA_FILES``.
+    """
+
+    digest: str
+    imports: tuple[tuple[int, str, tuple[str, ...]], ...] = ()
+    data: tuple[str, ...] = ()
+
+
+class Sources:
+    """Files by path, each read and parsed once however many scripts import it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Source] = {}
+        self._places: dict[Path, bool] = {}
+
+    def of(self, path: Path) -> Source:
+        """What counts of a file.
+
+        Raises:
+            InputError: if it is missing or is not valid Python.
+        """
+        if path not in self._known:
+            self._known[path] = _source(path)
+        return self._known[path]
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is such a file."""
+        if path not in self._places:
+            self._places[path] = path.is_file()
+        return self._places[path]
+
+
+def code_fingerprint(
+    script: Path, extra: tuple[Path, ...] = (), sources: Sources | None = None
+) -> str:
     """Hex fingerprint of a script and all local modules it imports.
 
     Args:
         script: a Python file; modules are looked up beside it.
         extra: further files whose code counts, such as a user's own model factory; modules that
             they import are looked up in the working directory and on PYTHONPATH as well.
+        sources: files known already.
 
     Raises:
         InputError: if a file is missing or is not valid Python.
     """
+    sources = Sources() if sources is None else sources
     digest = hashlib.sha256()
     roots = _roots(script, extra)
-    named = {path: path.relative_to(_root_of(path, roots)) for path in closure(script, extra)}
+    found = closure(script, extra, sources)
+    named = {path: path.relative_to(_root_of(path, roots)) for path in found}
     for path, name in sorted(named.items(), key=lambda item: item[1].as_posix()):
-        digest.update(f"{name.as_posix()}\0{file_fingerprint(path)}\n".encode())
+        digest.update(f"{name.as_posix()}\0{sources.of(path).digest}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def closure(script: Path, extra: tuple[Path, ...] = ()) -> set[Path]:
-    """The script, the extra files, and every local module they import."""
+def closure(
+    script: Path, extra: tuple[Path, ...] = (), sources: Sources | None = None
+) -> set[Path]:
+    """The script, the extra files, every local module they import, and those modules' packages."""
+    sources = Sources() if sources is None else sources
     found: set[Path] = set()
     roots = _roots(script, extra)
     waiting = [script, *extra]
@@ -52,7 +99,7 @@ def closure(script: Path, extra: tuple[Path, ...] = ()) -> set[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting.extend(_local_imports(path, roots))
+            waiting.extend(_local_imports(path, roots, sources))
     return found
 
 
@@ -66,34 +113,20 @@ def _root_of(path: Path, roots: list[Path]) -> Path:
     return next((root for root in roots if path.is_relative_to(root)), path.parent)
 
 
-def file_fingerprint(path: Path) -> str:
-    """Hex hash of one file's syntax tree, or of its bytes if it is no Python file."""
-    if path.suffix != ".py":
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return _tree_hash(_parse(path))
-
-
-def _parse(path: Path) -> ast.Module:
+def _source(path: Path) -> Source:
     try:
-        return _tree(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a rule or a module imports it") from None
+    if path.suffix != ".py":
+        return Source(hashlib.sha256(content).hexdigest())
+    try:
+        tree = ast.parse(content)
     except SyntaxError as error:
         line = f"line {error.lineno}: {error.msg}"
         raise InputError(f"{path}: not valid Python: {line}") from None
-
-
-@cache
-def _tree(source: str) -> ast.Module:
-    return ast.parse(source)
-
-
-@cache
-def _tree_hash(tree: ast.Module) -> str:
-    digest = hashlib.sha256()
-    for part in _serialised(tree):
-        digest.update(part.encode())
-    return digest.hexdigest()
+    digest = hashlib.sha256("".join(_serialised(tree)).encode()).hexdigest()
+    return Source(digest, tuple(_imports(tree)), _declared_data(tree))
 
 
 def _serialised(value: object) -> Iterator[str]:
@@ -143,47 +176,59 @@ def _joined(values: list[ast.expr]) -> list[ast.expr]:
     return merged
 
 
-def _local_imports(path: Path, roots: list[Path]) -> list[Path]:
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", tuple(alias.name for alias in node.names)
+
+
+def _declared_data(tree: ast.Module) -> tuple[str, ...]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DATA_FILES":
+            return tuple(ast.literal_eval(node.value))
+    return ()
+
+
+def _local_imports(path: Path, roots: list[Path], sources: Sources) -> list[Path]:
     """Files of the modules and packages under the roots that a file imports, and of its data."""
-    if path.suffix != ".py":
-        return []
-    files = []
+    source = sources.of(path)
     # the user's code may import ours, and never the other way round
     searched = roots[:1] if path.is_relative_to(roots[0]) else roots
-    for node in ast.walk(_parse(path)):
-        for name in _imported(node, path, _root_of(path, roots)):
+    files = [path.parent / name for name in source.data]
+    for imported in source.imports:
+        for name in _names(imported, path, _root_of(path, roots)):
             if name != _LAUNCHER:
-                found = (_module_files(name, root) for root in searched)
+                found = (_module_files(name, root, sources) for root in searched)
                 files.extend(next((some for some in found if some), []))
-    files.extend(path.parent / name for name in _declared_data(path))
     return files
 
 
-def _imported(node: ast.AST, path: Path, root: Path) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    base = node.module or ""
-    if node.level:
+def _names(imported: tuple[int, str, tuple[str, ...]], path: Path, root: Path) -> list[str]:
+    """Full names of what may be modules in an import statement of a file."""
+    level, module, names = imported
+    if level:
         package = path.parent
-        for _ in range(node.level - 1):
+        for _ in range(level - 1):
             package = package.parent
-        base = ".".join([*package.relative_to(root).parts, *([base] if base else [])])
+        module = ".".join([*package.relative_to(root).parts, *([module] if module else [])])
     # a name imported from a package may itself be a module
-    return [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [module, *(f"{module}.{name}" for name in names)]
 
 
-def _module_files(name: str, root: Path) -> list[Path]:
+def _module_files(name: str, root: Path, sources: Sources) -> list[Path]:
+    """File of a module with the packages it is in, whose code runs before; none if it is none."""
     place = root.joinpath(*name.split("."))
-    if place.with_suffix(".py").is_file():
-        return [place.with_suffix(".py")]
-    return [place / "__init__.py"] if (place / "__init__.py").is_file() else []
-
-
-def _declared_data(path: Path) -> list[str]:
-    """Names of data files that a module declares in a constant called ``DATA_FILES``."""
-    for node in _parse(path).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DATA_FILES":
-            return list(ast.literal_eval(node.value))
-    return []
+    module = next(
+        (
+            p
+            for p in (place.with_name(f"{place.name}.py"), place / "__init__.py")
+            if sources.exists(p)
+        ),
+        None,
+    )
+    if module is None:
+        return []
+    packages = [folder / "__init__.py" for folder in place.parents if folder.is_relative_to(root)]
+    return [module, *(p for p in packages if p.parent != root and sources.exists(p))]

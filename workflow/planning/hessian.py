@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planning.chosen_runs import chosen_runs
+from planning.settings import Settings
 from planning.study import Run
 from sgdwalk.datasets.names import dataset_size
 from sgdwalk.errors import InputError
@@ -28,10 +29,10 @@ class Hessians:
     runs: list[str]
     steps: dict[str, list[int]]
     density: dict[str, set[int]]
-    settings: dict
+    settings: Settings
 
 
-def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
+def read_hessians(section: Settings, runs: Mapping[str, Run]) -> Hessians:
     """Plan the ``hessian`` section of a checked config.
 
     Args:
@@ -48,7 +49,7 @@ def read_hessians(section: Mapping, runs: Mapping[str, Run]) -> Hessians:
     density = {
         name: set(_spread(found, section["density_checkpoints"])) for name, found in steps.items()
     }
-    settings = {key: value for key, value in section.items() if key not in _PLANNED}
+    settings = section.without(_PLANNED)
     chosen = chosen_runs("hessian.runs", section["runs"], list(runs))
     for name in chosen:
         _check_samples(section["samples"], runs[name].training)

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 
 def training_identity(training: Mapping, recording: Mapping, code: str) -> str:
-    """Hash of a run's settings, of what is recorded, and of the code."""
+    """Hash of a run's settings, of what is recorded, and of the code.
+
+    Args:
+        training: settings that are not the default, see ``Settings.said``.
+        recording: likewise.
+        code: fingerprint.
+    """
     decides = {"training": training, "recording": recording, "code": code}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -37,6 +44,34 @@ def accept_code(run_folder: Path, code: str, made_by: str) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(accepted, indent=1) + "\n")
     temporary.replace(path)
+
+
+def adopt_kept(run_folder: Path, made: Mapping, settings: Mapping, said: Mapping) -> bool:
+    """Give outputs that an older sgdwalk kept, under a hash of all settings, their present name.
+
+    Args:
+        run_folder: of the run.
+        made: origin of its trajectory.
+        settings: ``training`` and ``recording`` of the run in the study, complete.
+        said: those of them that are not the default.
+
+    Returns:
+        Whether there were such outputs, made with the same settings.
+    """
+    then = {name: made[name] for name in ("training", "recording")}
+    old = run_folder / ".kept" / training_identity(**then, code=made["code"])
+    new = run_folder / ".kept" / training_identity(**said, code=made["code"])
+    if new.exists() or not old.exists():
+        return False
+    if not all(same_settings(then[name], settings[name], said[name]) for name in then):
+        return False
+    os.replace(old, new)
+    return True
+
+
+def same_settings(then: Mapping, now: Mapping, said: Mapping) -> bool:
+    """Whether recorded settings are those of now, and what they lack stands at its default."""
+    return all(now.get(key) == value for key, value in then.items()) and set(said) <= set(then)
 
 
 def _accepted(run_folder: Path) -> Path:

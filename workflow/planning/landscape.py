@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from planning.chosen_runs import chosen_runs
 from planning.schema import suggestion
+from planning.settings import Settings
 from planning.study import Run
 from sgdwalk.errors import InputError
 from sgdwalk.training.checkpoint_steps import checkpoint_steps
@@ -54,10 +55,10 @@ class Landscapes:
 
     runs: dict[str, RunLandscape]
     tiles: int
-    settings: dict
+    settings: Settings
 
 
-def read_landscapes(section: Mapping, runs: Mapping[str, Run]) -> Landscapes:
+def read_landscapes(section: Settings, runs: Mapping[str, Run]) -> Landscapes:
     """Plan the ``landscape`` section of a checked config.
 
     Args:
@@ -79,7 +80,7 @@ def read_landscapes(section: Mapping, runs: Mapping[str, Run]) -> Landscapes:
             "points of a plane"
         )
     chosen = chosen_runs("landscape.runs", section["runs"], list(runs))
-    settings = {key: section[key] for key in _SHARED}
+    settings = section.only(_SHARED)
     plans = {name: _plan(section, name, runs) for name in chosen}
     return Landscapes(plans, section["tiles"], settings)
 

@@ -13,8 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import yaml
 
-from planning.schema import resolved
-from planning.study import SCHEMA
+from planning.schema import config_schema, resolved
 
 _HEAD = """# The config of a study
 
@@ -28,7 +27,7 @@ an error. A study needs only `grids`; `defaults` and each grid take the keys of 
 
 def manual() -> str:
     """The whole page in Markdown."""
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     sections = {"Top level": schema, "Training settings": schema["$defs"]["training"]}
     for key, inner in schema["properties"].items():
         inner = resolved(inner, schema)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from sgdwalk.errors import InputError
+
+_NONE = object()
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+
+@cache
+def config_schema() -> Mapping:
+    """The schema of a whole config, read once."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a tenth of the time, where it is
+    return yaml.load(SCHEMA.read_text(encoding="utf-8"), loader)
 
 
 def complete(value: Any, schema: Mapping, root: Mapping, where: str) -> Any:
@@ -38,6 +51,22 @@ def resolved(schema: Mapping, root: Mapping) -> Mapping:
     if reference is None:
         return schema
     return {**root["$defs"][reference.rsplit("/", 1)[1]], **schema}
+
+
+def differing(value: Any, schema: Mapping, root: Mapping) -> Any:
+    """A complete config value without the keys that stand at their default, at any depth."""
+    schema = resolved(schema, root)
+    if isinstance(value, Mapping) and "properties" in schema:
+        kept = {}
+        for key, inner in value.items():
+            described = resolved(schema["properties"].get(key, {}), root)
+            default = schema.get("default", {}).get(key, described.get("default", _NONE))
+            if default is _NONE or inner != _fill(default, described, root):
+                kept[key] = differing(inner, described, root)
+        return kept
+    if isinstance(value, list | tuple) and "items" in schema:
+        return [differing(item, schema["items"], root) for item in value]
+    return value
 
 
 def _fill(value: Any, schema: Mapping, root: Mapping) -> Any:
@@ -87,6 +116,9 @@ def _line(error: ValidationError, where: str) -> str:
     if error.validator == "additionalProperties":
         allowed = list(schema.get("properties", {}))
         unknown = next(key for key in value if key not in allowed)
+        renamed = schema.get("x-renamed", {}).get(unknown)
+        if renamed:
+            return f"{path}: key '{unknown}' is now called '{renamed}'"
         return f"{path}: unknown key '{unknown}'{suggestion(unknown, allowed)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in value)

@@ -7,18 +7,15 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from planning.schema import complete, suggestion
+from planning.schema import complete, config_schema, suggestion
+from planning.settings import Settings
 from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
 from sgdwalk.recording.window_families import families_that_fit
 from sgdwalk.user_code import is_factory
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
 # Settings that make the prepared dataset file another one, beside the dataset's name.
 _OF_DATASET = ("dataset_options", "dataset_seed", "label_corruption", "raw")
@@ -37,8 +34,8 @@ class Run:
     """
 
     id: str
-    training: dict
-    recording: dict
+    training: Settings
+    recording: Settings
     dataset: str
 
     @property
@@ -56,17 +53,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked config: its name, its runs by id, and its settings outside the grids."""
+    """A checked config: its name, its runs by id, and its settings outside the grids by section."""
 
     name: str
     runs: dict[str, Run]
     config: dict
 
     @property
-    def datasets(self) -> dict[str, dict]:
+    def datasets(self) -> dict[str, Settings]:
         """What makes each dataset of the study, by its id: a name, and what is done to it."""
         keys = ("dataset", *_OF_DATASET)
-        return {run.dataset: {key: run.training[key] for key in keys} for run in self.runs.values()}
+        return {run.dataset: run.training.only(keys) for run in self.runs.values()}
 
 
 def read_study(config: Mapping, stem: str) -> Study:
@@ -79,7 +76,7 @@ def read_study(config: Mapping, stem: str) -> Study:
     Raises:
         InputError: one line with the first thing that is wrong.
     """
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     settings = complete(dict(config), schema, schema, "")
     name = settings["study"] or stem
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -92,7 +89,12 @@ def read_study(config: Mapping, stem: str) -> Study:
             recorded = complete(recorded, schema["$defs"]["recording"], schema, "recording")
             values = _settled(chosen, training, schema, f"grids[{number}]")
             check_processes(values, settings["resources"], f"grids[{number}]")
-            run = Run(run_id(values, training), values, recorded, dataset_id(values, training))
+            run = Run(
+                run_id(values, training),
+                Settings(values, training, schema),
+                Settings(recorded, schema["$defs"]["recording"], schema),
+                dataset_id(values, training),
+            )
             _check(run, f"grids[{number}]")
             other = runs.setdefault(run.id, run)
             if other != run:
@@ -100,7 +102,13 @@ def read_study(config: Mapping, stem: str) -> Study:
                     f"grids[{number}]: run {run.id} is in an earlier grid with other "
                     "recording settings; allowed: the same in both"
                 )
-    return Study(name, runs, settings)
+    sections = {
+        key: Settings(value, schema["properties"][key], schema)
+        if isinstance(value, dict)
+        else value
+        for key, value in settings.items()
+    }
+    return Study(name, runs, sections)
 
 
 def _expand(defaults: Mapping, grid: Mapping, schema: Mapping, where: str) -> list[dict]:

@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from planning.schema import complete, suggestion
-from planning.study import SCHEMA
+from planning.schema import complete, config_schema, suggestion
+from planning.settings import Settings
 from sgdwalk.errors import InputError
 
 # What makes a terrain, beside its kind and its seed, and the library's own defaults.
@@ -25,11 +23,13 @@ class Ensemble:
     """One ensemble.
 
     Attributes:
-        settings: kind or path of the terrain, its size, and the walk's.
-        grid: the file of a terrain that is not made by name, or nothing.
+        kind: of the terrain, or the path of its grid.
+        settings: of the walk, and the size of a terrain that is made by name.
+        grid: the file of one that is not, or nothing.
     """
 
-    settings: dict
+    kind: str
+    settings: Settings
     grid: list[str]
 
 
@@ -43,7 +43,7 @@ class Sweep:
     """
 
     terrain: dict
-    points: list[dict] = field(default_factory=list)
+    points: list[Settings] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Walkers:
     sweeps: dict[str, Sweep]
 
 
-def read_walkers(settings: Mapping) -> Walkers:
+def read_walkers(settings: Settings) -> Walkers:
     """Expand the ``walker`` section of a checked config.
 
     Args:
@@ -68,24 +68,23 @@ def read_walkers(settings: Mapping) -> Walkers:
     Raises:
         InputError: one line with the first thing that is wrong.
     """
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     point_schema = schema["$defs"]["walker_point"]
     kinds = point_schema["properties"]["kind"]["enum"]
-    shared = {key: settings[key] for key in _WALK}
     ensembles: dict[str, Ensemble] = {}
     for number, kind in enumerate(settings["terrains"]):
         where = f"walker.terrains[{number}]"
         if kind in kinds:
-            name, size, grid = kind, {"size": settings["size"]}, []
+            name, keys, grid = kind, (*_WALK, "size"), []
             _check_size(kind, settings["size"], "walker.size")
         elif kind.endswith(".npy"):
-            name, size, grid = re.sub(r"[^A-Za-z0-9._+-]", ".", Path(kind).stem), {}, [kind]
+            name, keys, grid = re.sub(r"[^A-Za-z0-9._+-]", ".", Path(kind).stem), _WALK, [kind]
         else:
             near = suggestion(kind, kinds)
             raise InputError(f"{where}: {kind!r}{near}, or the path of a .npy file")
         if name in ensembles:
             raise InputError(f"{where}: {kind!r}; allowed: every terrain once, by its own name")
-        ensembles[name] = Ensemble({"kind": kind, **size, **shared}, grid)
+        ensembles[name] = Ensemble(kind, settings.only(keys), grid)
     sweeps: dict[str, Sweep] = {}
     for number, grid in enumerate(settings["sweeps"]):
         where = f"walker.sweeps[{number}]"
@@ -93,7 +92,7 @@ def read_walkers(settings: Mapping) -> Walkers:
             point = complete(point, point_schema, schema, where)
             terrain = _terrain(point, where)
             sweep = sweeps.setdefault(_name(terrain), Sweep(terrain))
-            walk = {key: point[key] for key in _WALK}
+            walk = Settings(point, point_schema, schema).only(_WALK)
             if walk not in sweep.points:
                 sweep.points.append(walk)
     return Walkers(ensembles, sweeps)

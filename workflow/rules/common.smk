@@ -6,7 +6,7 @@ sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / p) for p in ("", "scri
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-from planning.fingerprint import SCRIPTS, code_fingerprint
+from planning.fingerprint import SCRIPTS, Sources, code_fingerprint
 from planning.identity import accepted_code, announcement, to_retrain, training_identity
 from planning.own_code import own_files
 from planning.study import read_study
@@ -40,17 +40,24 @@ wildcard_constraints:
     format="pdf|png",
 
 
-def code(script, factories=()):
-    """Fingerprint of a script's code: a job runs again when what it executes has changed.
-
-    A rule that calls factories of the user's passes their names, and as its param `factories` too.
-    """
-    return said_in_one_line(fingerprint, script, tuple(factories))
+SOURCES = Sources()
 
 
 @cache
-def fingerprint(script, factories):
-    return code_fingerprint(SCRIPTS / f"{script}.py", own_files(factories))
+def code(script, factories=()):
+    """Fingerprint of a script's code: a job runs again when what it executes has changed."""
+    path = SCRIPTS / f"{script}.py"
+    return said_in_one_line(
+        lambda: code_fingerprint(path, own_files(factories), SOURCES)
+    )
+
+
+def code_of(script, factories=lambda wildcards: ()):
+    """The same as a param, for the jobs that are planned.
+
+    A rule that calls factories of the user's passes what names them, and as its param too.
+    """
+    return lambda wildcards: code(script, tuple(factories(wildcards)))
 
 
 def factories(wildcards):
@@ -77,13 +84,15 @@ def dataset_factories(wildcards):
 def training_code(run):
     """Fingerprint of the training code, or the older one it was declared to equal."""
     return accepted_code(
-        RESULTS / "runs" / run, code("train", STUDY.runs[run].factories)
+        RESULTS / "runs" / run, code("train", tuple(STUDY.runs[run].factories))
     )
 
 
 def identity(run):
     chosen = STUDY.runs[run]
-    return training_identity(chosen.training, chosen.recording, training_code(run))
+    return training_identity(
+        chosen.training.said, chosen.recording.said, training_code(run)
+    )
 
 
 def job(kind, resource):

@@ -23,7 +23,7 @@ rule dataset:
     params:
         made=lambda w: STUDY.datasets[w.dataset],
         factories=dataset_factories,
-        code=lambda w: code("dataset", dataset_factories(w)),
+        code=code_of("dataset", dataset_factories),
     script:
         "../scripts/dataset.py"
 
@@ -45,6 +45,6 @@ rule fetch_dataset:
         gpu=0,
         data_folder=STUDY.config["data"]["folder"],
     params:
-        code=code("fetch_dataset"),
+        code=code_of("fetch_dataset"),
     script:
         "../scripts/fetch_dataset.py"

@@ -22,7 +22,7 @@ rule fig2_superdiffusion:
         gpu=0,
     params:
         run=MAIN_RUN,
-        code=code("fig2_superdiffusion"),
+        code=code_of("fig2_superdiffusion"),
     script:
         "../scripts/fig2_superdiffusion.py"
 
@@ -51,6 +51,6 @@ rule fig5_gradients:
         gpu=0,
     params:
         run=MAIN_RUN,
-        code=code("fig5_gradients"),
+        code=code_of("fig5_gradients"),
     script:
         "../scripts/fig5_gradients.py"

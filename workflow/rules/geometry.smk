@@ -41,7 +41,7 @@ rule geometry:
         gpu=0,
     params:
         settings=STUDY.config["geometry"],
-        code=code("geometry"),
+        code=code_of("geometry"),
     script:
         "../scripts/geometry.py"
 
@@ -64,7 +64,7 @@ rule ensemble:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("ensemble"),
+        code=code_of("ensemble"),
     script:
         "../scripts/ensemble.py"
 
@@ -87,7 +87,7 @@ rule geometry_table:
         gpu=0,
     params:
         settings={run: STUDY.runs[run].training for run in RUNS},
-        code=code("geometry_table"),
+        code=code_of("geometry_table"),
     script:
         "../scripts/geometry_table.py"
 
@@ -115,7 +115,7 @@ rule ensemble_table:
             }
             for name, runs in ENSEMBLES.items()
         },
-        code=code("ensemble_table"),
+        code=code_of("ensemble_table"),
     script:
         "../scripts/ensemble_table.py"
 
@@ -144,7 +144,7 @@ rule fig3_fractal_landscape:
         gpu=0,
     params:
         run=MAIN_RUN,
-        code=code("fig3_fractal_landscape"),
+        code=code_of("fig3_fractal_landscape"),
     script:
         "../scripts/fig3_fractal_landscape.py"
 
@@ -173,7 +173,7 @@ rule figS1_long_lags:
         gpu=0,
     params:
         run=SECOND_RUN,
-        code=code("figS1_long_lags"),
+        code=code_of("figS1_long_lags"),
     script:
         "../scripts/figS1_long_lags.py"
 
@@ -204,7 +204,7 @@ rule fig_walk_anatomy:
     params:
         run=MAIN_RUN,
         ensemble=list(ENSEMBLES)[:1],
-        code=code("fig_walk_anatomy"),
+        code=code_of("fig_walk_anatomy"),
     script:
         "../scripts/fig_walk_anatomy.py"
 
@@ -233,6 +233,6 @@ rule fig_avalanches:
         gpu=0,
     params:
         run=MAIN_RUN,
-        code=code("fig_avalanches"),
+        code=code_of("fig_avalanches"),
     script:
         "../scripts/fig_avalanches.py"

@@ -46,7 +46,7 @@ rule landscape_tile:
         step=lambda w: LANDSCAPES.runs[w.run].planes[w.plane],
         tiles=LANDSCAPES.tiles,
         factories=factories,
-        code=lambda w: code("landscape_tile", factories(w)),
+        code=code_of("landscape_tile", factories),
     script:
         "../scripts/landscape_tile.py"
 
@@ -82,7 +82,7 @@ rule landscape_lines:
         interpolations=lambda w: LANDSCAPES.runs[w.run].interpolations,
         others=lambda w: LANDSCAPES.runs[w.run].other_runs,
         factories=factories,
-        code=lambda w: code("landscape_lines", factories(w)),
+        code=code_of("landscape_lines", factories),
     script:
         "../scripts/landscape_lines.py"
 
@@ -113,7 +113,7 @@ rule landscape:
         training=lambda w: STUDY.runs[w.run].training,
         settings=LANDSCAPES.settings,
         planes=lambda w: list(LANDSCAPES.runs[w.run].planes),
-        code=code("landscape"),
+        code=code_of("landscape"),
     script:
         "../scripts/landscape.py"
 
@@ -135,7 +135,7 @@ rule landscape_vtk:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("landscape_vtk"),
+        code=code_of("landscape_vtk"),
     script:
         "../scripts/landscape_vtk.py"
 
@@ -165,6 +165,6 @@ rule fig_loss_surface:
         gpu=0,
     params:
         run=lambda w: next(iter(LANDSCAPES.runs)),
-        code=code("fig_loss_surface"),
+        code=code_of("fig_loss_surface"),
     script:
         "../scripts/fig_loss_surface.py"

@@ -34,7 +34,7 @@ rule figS3_depth_and_batch:
         gpu=0,
     params:
         settings=[TRAINED[run] for run in DEPTHS_AND_BATCHES],
-        code=code("figS3_depth_and_batch"),
+        code=code_of("figS3_depth_and_batch"),
     script:
         "../scripts/figS3_depth_and_batch.py"
 
@@ -64,6 +64,6 @@ rule figS4_learning_rate:
         gpu=0,
     params:
         settings=[TRAINED[run] for run in LEARNING_RATES],
-        code=code("figS4_learning_rate"),
+        code=code_of("figS4_learning_rate"),
     script:
         "../scripts/figS4_learning_rate.py"

@@ -39,6 +39,16 @@ rule train:
         "../scripts/train.py"
 
 
+def acceptable(run):
+    """What is declared of a run: its settings, those that are not the default, and its code."""
+    chosen = STUDY.runs[run]
+    return {
+        "settings": {"training": chosen.training, "recording": chosen.recording},
+        "said": {"training": chosen.training.said, "recording": chosen.recording.said},
+        "code": code("train", tuple(chosen.factories)),
+    }
+
+
 rule accept_training:
     log:
         LOGS / "accept_training.log",
@@ -50,10 +60,10 @@ rule accept_training:
         runtime=10,
         gpu=0,
     params:
-        runs={
-            str(RESULTS / "runs" / run): code("train", STUDY.runs[run].factories)
-            for run in RUNS
+        runs=lambda w: {str(RESULTS / "runs" / run): acceptable(run) for run in RUNS},
+        datasets={
+            str(DATA / f"{name}.h5"): made for name, made in STUDY.datasets.items()
         },
-        code=code("train"),
+        code=code_of("train"),
     script:
         "../scripts/accept_training.py"

@@ -36,10 +36,11 @@ rule walker:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        ensemble=lambda w: WALKERS.ensembles[w.terrain].settings,
+        kind=lambda w: WALKERS.ensembles[w.terrain].kind,
+        settings=lambda w: WALKERS.ensembles[w.terrain].settings,
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
-        code=code("walker"),
+        code=code_of("walker"),
     script:
         "../scripts/walker.py"
 
@@ -63,7 +64,7 @@ rule walker_sweep:
         points=lambda w: WALKERS.sweeps[w.sweep].points,
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
-        code=code("walker_sweep"),
+        code=code_of("walker_sweep"),
     script:
         "../scripts/walker_sweep.py"
 
@@ -86,7 +87,7 @@ rule walker_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("walker_table"),
+        code=code_of("walker_table"),
     script:
         "../scripts/walker_table.py"
 
@@ -114,7 +115,7 @@ rule fig4_walker:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("fig4_walker"),
+        code=code_of("fig4_walker"),
     script:
         "../scripts/fig4_walker.py"
 
@@ -142,6 +143,6 @@ rule fig_walker_phase:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("fig_walker_phase"),
+        code=code_of("fig_walker_phase"),
     script:
         "../scripts/fig_walker_phase.py"

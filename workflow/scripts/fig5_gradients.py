@@ -54,10 +54,10 @@ def draw_density(axis: Axes, run: RunGradients, name: str, fit: dict, where: str
     axis.set_title(rf"{where}: $\alpha = {fit['alpha']:.2f}${null}")
 
 
-def errorbar(axis: Axes, x, rows: list[dict], key: str, **style) -> None:
+def errorbar(axis: Axes, x, rows: list[dict], key: str, **look) -> None:
     value, low, high = (np.array([r[key + end] for r in rows]) for end in ("", "_low", "_high"))
     errors = style.error_bars(value, low, high)
-    axis.errorbar(x, value, errors, lw=0.8, ms=3.5, **style)
+    axis.errorbar(x, value, errors, lw=0.8, ms=3.5, **look)
 
 
 def draw_alpha(axis: Axes, run: RunGradients) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -86,6 +87,14 @@ def progress(log: Log, label: str, steps: int) -> Progress:
 def origin(**settings) -> dict:
     """Where a file comes from: settings of its job, library versions, git commit."""
     return {**settings, "versions": library_versions(), "commit": _commit()}
+
+
+def forget_params(outputs: Iterable[Path | str]) -> None:
+    """Have Snakemake forget what outputs were made with, so that their times alone count."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", os.devnull, "--nolock"]
+    subprocess.run(
+        [*command, "--cleanup-metadata", *map(str, outputs)], check=True, capture_output=True
+    )
 
 
 def library_versions() -> dict[str, str]:

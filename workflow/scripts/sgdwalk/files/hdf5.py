@@ -104,3 +104,13 @@ def _digest(path: Path) -> str:
 def origin(file: h5py.File) -> dict:
     """The record of where a file came from."""
     return json.loads(file.attrs["origin"])
+
+
+def origin_of(path: str | Path, kind: str) -> dict:
+    """The same, of a file that is not open.
+
+    Raises:
+        InputError: as `opened`.
+    """
+    with opened(path, kind) as file:
+        return origin(file)

@@ -72,8 +72,7 @@ class RunFolder:
             _put_away(self.work, point["data"])
         finished = self.kept / "trajectory.h5"
         if finished.exists():
-            with hdf5.opened(finished, "trajectory") as file:
-                before = hdf5.origin(file).get("data")
+            before = hdf5.origin_of(finished, "trajectory").get("data")
             if before != data:
                 _put_away(self.kept, before)
 

@@ -16,20 +16,20 @@ rule diffusion:
         gpu=0,
     params:
         settings=STUDY.config["diffusion"],
-        code=code("diffusion"),
+        code=code_of("diffusion"),
     script:
         "../scripts/diffusion.py"
 
 
-rule exponents:
+rule diffusion_table:
     input:
         expand(RUN / "diffusion.h5", run=RUNS),
     output:
         TABLES / "exponents.csv",
     log:
-        LOGS / "exponents.log",
+        LOGS / "diffusion_table.log",
     benchmark:
-        LOGS / "exponents.benchmark.tsv"
+        LOGS / "diffusion_table.benchmark.tsv"
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -39,6 +39,6 @@ rule exponents:
         gpu=0,
     params:
         settings={run: STUDY.runs[run].training for run in RUNS},
-        code=code("exponents"),
+        code=code_of("diffusion_table"),
     script:
-        "../scripts/exponents.py"
+        "../scripts/diffusion_table.py"

@@ -41,7 +41,7 @@ rule hessian:
         settings=HESSIANS.settings,
         density=lambda w: int(w.step) in HESSIANS.density[w.run],
         factories=factories,
-        code=lambda w: code("hessian", factories(w)),
+        code=code_of("hessian", factories),
     script:
         "../scripts/hessian.py"
 
@@ -66,7 +66,7 @@ rule hessian_run:
     params:
         training=lambda w: STUDY.runs[w.run].training,
         settings=HESSIANS.settings,
-        code=code("hessian_run"),
+        code=code_of("hessian_run"),
     script:
         "../scripts/hessian_run.py"
 
@@ -94,6 +94,6 @@ rule figS2_hessian:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        code=code("figS2_hessian"),
+        code=code_of("figS2_hessian"),
     script:
         "../scripts/figS2_hessian.py"

@@ -1,0 +1,129 @@
+"""Whether two finished studies hold the same numbers, bit for bit, wherever these now lie.
+
+python tests/workflow/compare_studies.py OLD NEW      (folders of studies, such as results/digits)
+
+Every dataset and attribute of every HDF5 file of OLD, every tensor of its checkpoints and every
+column of its tables must have its place in NEW, given by the tables below or else its own; one
+without a place is a difference, and so is a value that is not the same. Where a study comes from
+(origins, versions, times) is not compared, nor are figures and logs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+# New place of what has moved: patterns of "file: dataset or column", and what they become.
+MOVED = [
+    (r"^(tables/walker\.csv): landscape$", r"\1: terrain"),
+]
+# What there is no more, each with the reason; nothing yet.
+DROPPED: list[tuple[str, str]] = []
+_ORIGIN = ("origin", "format_version")
+_VERSIONS = ("versions", "mixed_versions")
+
+
+def values(study: Path) -> Iterator[tuple[str, object]]:
+    """Every number and text of a study with its place."""
+    for path in sorted(study.rglob("*")):
+        name = path.relative_to(study).as_posix()
+        if path.is_symlink() or any(part.startswith(".") for part in Path(name).parts):
+            continue
+        if path.suffix == ".h5":
+            yield from _of_hdf5(name, path)
+        elif path.suffix == ".csv":
+            yield from _of_table(name, path)
+        elif path.suffix == ".pt":
+            content = torch.load(path, weights_only=True)["content"]
+            yield from ((f"{name}: {key}", value) for key, value in _flat("", content))
+        elif path.suffix == ".vtk":
+            yield f"{name}: bytes", path.read_bytes()
+
+
+def _of_hdf5(name: str, path: Path) -> Iterator[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+
+    def visit(inner: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append((f"{name}: {inner}", item[()]))
+        found.extend(
+            (f"{name}: {inner}@{key}", value)
+            for key, value in item.attrs.items()
+            if key not in ("meaning", "unit")
+        )
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+        found.extend((f"{name}: @{k}", v) for k, v in file.attrs.items() if k not in _ORIGIN)
+    yield from found
+
+
+def _of_table(name: str, path: Path) -> Iterator[tuple[str, object]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for column in rows[0] if rows else []:
+        if column not in _VERSIONS:
+            yield f"{name}: {column}", [row[column] for row in rows]
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{path}/{key}", inner)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _flat(f"{path}/{number}", inner)
+    else:
+        yield path, value
+
+
+def new_place(old: str) -> str:
+    """Where a value lies now."""
+    for pattern, place in MOVED:
+        old = re.sub(pattern, place, old)
+    return old
+
+
+def same(one: object, other: object) -> bool:
+    """Bit for bit; nan equals nan."""
+    if isinstance(one, torch.Tensor):
+        one, other = one.numpy(), other.numpy() if isinstance(other, torch.Tensor) else other
+    one, other = np.asarray(one), np.asarray(other)
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
+
+
+def differences(old: Path, new: Path) -> tuple[list[str], int]:
+    """Lines about all that is not the same, and how many values were compared."""
+    found = dict(values(new))
+    lines, count = [], 0
+    for place, value in values(old):
+        if any(re.search(pattern, place) for pattern, _ in DROPPED):
+            continue
+        count += 1
+        now = new_place(place)
+        if now not in found:
+            lines.append(f"{place}: has no place any more")
+        elif not same(value, found[now]):
+            lines.append(f"{place}: differs")
+    return lines, count
+
+
+def main(old: str, new: str) -> int:
+    """Print the differences; 1 if there are any, 2 if there was nothing to compare."""
+    lines, count = differences(Path(old), Path(new))
+    print("\n".join(lines[:200]))
+    print(f"{count} values of {old} compared, {len(lines)} differ")
+    return 2 if count == 0 else int(bool(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
