@@ -3,7 +3,7 @@
 STUDY ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready
+READY := $(VENV)/installed
 SLURM := .venv-slurm
 
 .PHONY: run test test-cluster plan venv venv-slurm bench lint manual
@@ -28,6 +28,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
@@ -52,8 +53,14 @@ $(SLURM)/ready: $(READY) requirements-slurm.txt
 	chmod +x $(SLURM)/bin/snakemake
 	touch $@
 
+# The checkout itself, so that `import sgdwalk` and the command work; edits count at once.
+$(READY): $(VENV)/ready pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	touch $@
+
 # The first Python on the path that runs and is new enough.
-$(READY): requirements.txt constraints.txt
+$(VENV)/ready: requirements.txt constraints.txt
 	@set -e; for python in python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "setting up $(VENV) with $$($$python --version)"; \

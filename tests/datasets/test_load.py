@@ -19,7 +19,8 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from torchvision import transforms
 
-from sgdwalk.datasets.load import fetch_dataset, load_dataset
+from sgdwalk.datasets.fetching import fetch_dataset
+from sgdwalk.datasets.load import load_dataset
 from sgdwalk.datasets.names import DatasetSize, dataset_size
 from sgdwalk.datasets.prepared import read_dataset, write_dataset
 from sgdwalk.datasets.subsets import stratified_subset

@@ -14,7 +14,7 @@ from torch import nn
 
 from sgdwalk.errors import InputError
 from sgdwalk.networks.build import build_network
-from sgdwalk.networks.names import NAMES, SMALLEST_SIDE
+from sgdwalk.networks.names import NETWORKS, SMALLEST_SIDE
 
 REFERENCE = Path(__file__).parents[1] / "data" / "parameter_counts.csv"
 VIT_QUERY_KEY_VALUE_BIASES = 6 * 3 * 512
@@ -140,11 +140,11 @@ def expected_count(name):
 
 
 def test_names_are_unique_and_hold_the_reference():
-    assert len(set(NAMES)) == len(NAMES)
-    assert set(reference_counts()) <= set(NAMES)
+    assert len(set(NETWORKS)) == len(NETWORKS)
+    assert set(reference_counts()) <= set(NETWORKS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_parameter_count_and_outputs(name):
     shape = input_shape(name)
     model = on_meta(name, shape)

@@ -1,5 +1,6 @@
 """Fingerprints: what the code does, not how it is written or by which Python it is read."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from planning.fingerprint import SCRIPTS, closure, code_fingerprint
+from planning import fingerprint
+from planning.fingerprint import SCRIPTS, Sources, closure, code_fingerprint
 from planning.own_code import own_files
 from sgdwalk.errors import InputError
 
+LIBRARY = SCRIPTS / "sgdwalk"
 SCRIPT = '''"""Run it."""
 from package.a import f
 print(f(1))
@@ -106,8 +109,91 @@ def test_a_syntax_error_names_the_file(tree):
         code_fingerprint(tree / "script.py")
 
 
-def test_package_inits_import_nothing():
-    assert [p for p in SCRIPTS.rglob("__init__.py") if p.read_text().strip()] == []
+def test_the_packages_that_a_module_is_in_count(tree):
+    inner = tree / "package" / "inner"
+    inner.mkdir()
+    (inner / "__init__.py").write_text('"""A room."""\n')
+    (inner / "d.py").write_text("value = 1\n")
+    (tree / "script.py").write_text("from package.inner.d import value\n")
+    names = {path.relative_to(tree).as_posix() for path in closure(tree / "script.py")}
+    inits = {"package/__init__.py", "package/inner/__init__.py"}
+    assert names == {"script.py", "package/inner/d.py", *inits}
+    change(tree, "package/inner/__init__.py", "A room", "Another room", same=True)
+    for init in inits:
+        before = code_fingerprint(tree / "script.py")
+        (tree / init).write_text("value = 2\n")
+        assert code_fingerprint(tree / "script.py") != before
+
+
+def test_rooms_hold_a_docstring_and_nothing_else():
+    rooms = [p for p in SCRIPTS.rglob("__init__.py") if p.parent != SCRIPTS / "sgdwalk"]
+    assert len(rooms) >= 14
+    for room in rooms:
+        (statement,) = ast.parse(room.read_text()).body
+        assert isinstance(statement.value, ast.Constant), room
+
+
+def test_public_names_and_what_is_on_top_are_in_no_job():
+    top = {"public_names.py", "command_line.py"}
+    for script in SCRIPTS.glob("*.py"):
+        if script.name != "launch.py":
+            assert not top & {path.name for path in closure(script)}, script
+
+
+def test_every_file_is_read_once_for_all_scripts(monkeypatch):
+    read = []
+    original = fingerprint._source
+    monkeypatch.setattr(fingerprint, "_source", lambda path: read.append(path) or original(path))
+    sources = Sources()
+    for script in SCRIPTS.glob("*.py"):
+        code_fingerprint(script, (), sources)
+    assert len(read) > 100
+    assert len(read) == len(set(read))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "training/progress.py",  # progress lines
+        "datasets/fetching.py",  # download messages
+        "datasets/sources.py",
+        "datasets/load.py",
+        "recording/trajectory.py",  # the read side
+        "files/records.py",
+        "files/table.py",
+        "fits/estimate.py",  # statistics
+        "fits/intervals.py",
+        "fits/power_law.py",
+        "diffusion/regimes.py",
+        "noise/minibatch.py",
+        "public_names.py",
+    ],
+)
+def test_the_training_holds_only_what_decides_it(module):
+    assert (LIBRARY / module).is_file()
+    assert LIBRARY / module not in closure(SCRIPTS / "train.py")
+
+
+def test_the_training_holds_what_decides_it():
+    names = {
+        p.relative_to(LIBRARY).as_posix()
+        for p in closure(SCRIPTS / "train.py")
+        if LIBRARY in p.parents
+    }
+    assert {
+        "__init__.py",
+        "training/loop.py",
+        "training/batches.py",
+        "training/schedules.py",
+        "recording/gram.py",
+        "recording/trajectory_writer.py",
+        "networks/residual.py",
+        "datasets/prepared.py",
+    } <= names
+
+
+def test_how_a_download_is_worded_makes_no_dataset_anew():
+    assert LIBRARY / "datasets/fetching.py" not in closure(SCRIPTS / "dataset.py")
 
 
 def test_every_script_starts_through_the_launcher():

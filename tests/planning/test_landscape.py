@@ -1,11 +1,10 @@
 """The landscape section of a config: planes, steps and interpolations, and what is wrong in it."""
 
 import pytest
-import yaml
 
 from planning.landscape import read_landscapes
-from planning.schema import complete
-from planning.study import SCHEMA, read_study
+from planning.schema import complete, config_schema
+from planning.study import read_study
 from sgdwalk.errors import InputError
 
 GRIDS = [
@@ -47,7 +46,7 @@ def test_checkpoints_runs_and_seeds():
 
 
 def test_settings_of_planes_and_lines_do_not_hold_their_sizes():
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     section = complete({}, schema["properties"]["landscape"], schema, "")
     left_out = set(section) - set(plan().settings)
     assert {"points", "line_points", "roughness_points", "tiles", "runs"} <= left_out

@@ -18,7 +18,7 @@ def test_the_page_of_the_config_is_written_from_the_schema():
 
 
 def test_the_recorder_example_runs_as_it_stands(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recorder.md").read_text(), re.S)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recording.md").read_text(), re.S)
     assert len(blocks) == 2
     result = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks)],

@@ -1,7 +1,7 @@
 import pytest
-import yaml
 
-from planning.study import SCHEMA, read_study
+from planning.schema import config_schema
+from planning.study import read_study
 from planning.walker import read_walkers
 from sgdwalk.errors import InputError
 from sgdwalk.walker.terrain import KINDS
@@ -14,15 +14,15 @@ def plan(**walker):
 
 
 def test_kinds_of_the_schema_are_those_of_the_library():
-    schema = yaml.safe_load(SCHEMA.read_text())
+    schema = config_schema()
     assert set(schema["$defs"]["walker_point"]["properties"]["kind"]["enum"]) == set(KINDS)
 
 
 def test_defaults_are_the_original_parameters():
     walkers = plan()
     assert list(walkers.ensembles) == ["fractal", "convex", "shuffled"]
+    assert walkers.ensembles["fractal"].kind == "fractal"
     assert walkers.ensembles["fractal"].settings == {
-        "kind": "fractal",
         "size": 1025,
         "walkers": 200,
         "steps": 1000,
@@ -62,7 +62,7 @@ def test_the_same_point_in_two_sweeps_is_one():
 
 def test_a_users_grid_is_named_by_its_file():
     ensembles = plan(terrains=["grids/my hill.npy", "convex"]).ensembles
-    assert ensembles["my.hill"].settings["kind"] == "grids/my hill.npy"
+    assert ensembles["my.hill"].kind == "grids/my hill.npy"
     assert ensembles["my.hill"].grid == ["grids/my hill.npy"]
     assert "size" not in ensembles["my.hill"].settings
     assert ensembles["convex"].grid == []
@@ -89,3 +89,8 @@ def test_a_wrong_walker_section_is_refused_in_one_line(walker, message):
     with pytest.raises(InputError, match=message) as caught:
         plan(**walker)
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_of_before_is_refused_with_its_new_name():
+    with pytest.raises(InputError, match=r"^walker: key 'landscapes' is now called 'terrains'$"):
+        plan(landscapes=["fractal"])

@@ -86,6 +86,47 @@ def test_the_launcher_and_the_planner_rerun_nothing(smoke_copy):
     assert smoke_copy.plan() == {}
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        "training/progress.py",
+        "datasets/fetching.py",
+        "recording/trajectory.py",
+        "fits/estimate.py",
+    ],
+)
+def test_what_decides_no_training_retrains_nothing(smoke_copy, module):
+    edit_function(smoke_copy, f"{LIBRARY}/{module}", "CHANGED")
+    plan = smoke_copy.plan()
+    assert not {"dataset", "train"} & set(plan)
+    assert bool(plan) == (module in ("recording/trajectory.py", "fits/estimate.py"))
+
+
+def test_one_more_public_name_plans_nothing(smoke_copy):
+    smoke_copy.edit(
+        f"{LIBRARY}/public_names.py",
+        "MODULES = {",
+        'MODULES = {\n    "find_basins": "sgdwalk.walker.basins",',
+    )
+    assert smoke_copy.plan() == {}
+
+
+def test_a_key_added_to_the_schema_with_its_default_plans_nothing(smoke_copy):
+    schema = "workflow/schemas/config.schema.yaml"
+    new = "{name}:\n{indent}  description: Later.\n{indent}  type: number\n{indent}  default: 1\n"
+    for before, indent in (
+        ("      warmup:\n", "      "),
+        ("      weights:\n", "      "),
+        ("      ageing_lags:\n", "      "),
+        ("      basin_depth:\n", "      "),
+        ("      trace_products:\n", "      "),
+        ("      roughness_lines:\n", "      "),
+    ):
+        added = indent + new.format(name=f"later_{before.strip()[:-1]}", indent=indent)
+        smoke_copy.edit(schema, before, added + before)
+    assert smoke_copy.plan() == {}
+
+
 def test_one_more_value_in_a_sweep_is_one_more_run_and_the_aggregates(smoke_copy):
     smoke_copy.edit("studies/smoke.yaml", "[0.05, 0.1]", "[0.05, 0.1, 0.2]")
     plan = smoke_copy.plan()

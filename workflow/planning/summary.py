@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from sgdwalk.files.table import aligned
+
 _EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 
 
@@ -23,12 +25,7 @@ def summary(study: str, tables: Path, figures: Path) -> str:
         rows = list(csv.DictReader(file))
     names = [name.replace("_", " ") for name in _EXPONENTS]
     header = ["run", "steps from", "to", "stride", "regimes", *names]
-    lines = [header, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    text = aligned([header, *(_cells(row) for row in rows)])
     drawn = sorted(path.as_posix() for path in figures.glob("*.png"))
     return "\n".join(
         [

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launch import job
-from sgdwalk.datasets.load import fetch_dataset
+from sgdwalk.datasets.fetching import fetch_dataset
 
 with job(snakemake) as log:
     name, folder = snakemake.wildcards.fetched, snakemake.resources.data_folder

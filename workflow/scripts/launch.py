@@ -18,13 +18,14 @@ from planning.fingerprint import code_fingerprint
 from planning.identity import accepted_code
 from planning.own_code import own_files
 from sgdwalk.errors import InputError
+from sgdwalk.public_names import VERSION
 from sgdwalk.training.progress import Progress
 
 _SCRIPT_OF = {"accept_training": "train"}  # its param is the fingerprint that is accepted
 # Other files are named by their rule, or are in a folder that is.
 _MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}
 _FOLDERS = {"data": "dataset", "hessian": "hessian", "landscape_tile": "landscape_tile"}
-_LIBRARIES = ("sgdwalk", "torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
+_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 
 class Log:
@@ -98,8 +99,8 @@ def forget_params(outputs: Iterable[Path | str]) -> None:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that this job has loaded."""
-    found = {"python": sys.version.split()[0]}
+    """Versions of Python, of this, and of the libraries that this job has loaded."""
+    found = {"python": sys.version.split()[0], "sgdwalk": VERSION}
     for name in _LIBRARIES:
         if name in sys.modules:
             try:

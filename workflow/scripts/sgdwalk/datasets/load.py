@@ -1,7 +1,6 @@
-"""Datasets as tensors, and the one file that holds a prepared dataset.
+"""Datasets as tensors, made by name.
 
-`load` makes a dataset by name, `save` writes it to an HDF5 file that the jobs of a study share, and
-`read` returns it from there. `fetch` gets the files that `load` needs.
+What is made is written once, to the file that all jobs of a study read: see `prepared`.
 """
 
 from pathlib import Path
@@ -67,20 +66,6 @@ def load_dataset(
         sd=sd,
         name=name,
     )
-
-
-def fetch_dataset(name: str, folder: str | Path) -> None:
-    """Download what `load` needs into ``folder``, checked by checksum, unless it is there.
-
-    Datasets that need no files are fine too: nothing is done. Archives placed by hand are unpacked.
-
-    Raises:
-        InputError: if that fails; says which file to put where.
-    """
-    if sources.is_torchvision(name):
-        sources.fetch_torchvision(name, folder)
-    else:
-        check_dataset(name, {})
 
 
 def _images(

@@ -4,7 +4,7 @@ Each source returns `Images`: what it holds, before normalisation. Random choice
 functions of raw PCG64 output, which NumPy keeps the same for ever, so a split never changes.
 """
 
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,6 @@ _TORCHVISION = {
     "mnist": ("MNIST", MNIST_MEAN, MNIST_SD),
     "fashion_mnist": ("FashionMNIST", (0.2860,), (0.3530,)),
 }
-NETWORK_TIMEOUT = 30  # seconds without an answer
 
 ARRAYS = ("train_inputs", "train_labels", "test_inputs", "test_labels")
 
@@ -115,7 +114,7 @@ def torchvision_images(name: str, folder: str | Path) -> Images:
         InputError: for files that are missing, damaged or not what they should be.
     """
     _, mean, sd = _TORCHVISION[name]
-    dataset = _torchvision_class(name)
+    dataset = torchvision_class(name)
     splits = []
     try:
         for train in (True, False):
@@ -125,29 +124,9 @@ def torchvision_images(name: str, folder: str | Path) -> Images:
             splits += [pixels, np.asarray(split.targets)]
     except Exception as error:  # torchvision's readers raise whatever a bad file makes them
         raise InputError(
-            f"dataset {name!r} is missing or damaged in {folder}: {_placement(name, folder)}"
+            f"dataset {name!r} is missing or damaged in {folder}: {_how_to_get(name, folder)}"
         ) from error
     return Images(*splits, num_classes=len(split.classes), mean=mean, sd=sd)
-
-
-def fetch_torchvision(name: str, folder: str | Path) -> None:
-    """Download a dataset into ``folder`` and unpack it, unless its files are there already.
-
-    An archive placed by hand is checked and unpacked without a network; so are files that were
-    unpacked by hand.
-
-    Raises:
-        InputError: if the network or the checksum fails; says which file to put where.
-    """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    try:
-        with _network_timeout(NETWORK_TIMEOUT):
-            _torchvision_class(name)(folder, download=True)
-    except Exception as error:  # of the network, of an archive, of a reader
-        raise InputError(
-            f"dataset {name!r} could not be fetched ({_reason(error)}): {_placement(name, folder)}"
-        ) from error
-    torchvision_images(name, folder)  # all of it can be read
 
 
 def file_images(path: str | Path) -> Images:
@@ -169,7 +148,7 @@ def file_images(path: str | Path) -> Images:
                 arrays = [file[name][()] for name in ARRAYS]
     except Exception as error:  # zipfile, zlib, numpy and h5py each have their own
         raise InputError(
-            f"dataset file {path} cannot be read ({_reason(error)}): "
+            f"dataset file {path} cannot be read ({reason(error)}): "
             f"it must hold {', '.join(ARRAYS)}"
         ) from error
     return _own_images(str(path), arrays)
@@ -216,37 +195,18 @@ def _describe(array: np.ndarray) -> str:
     return f"{array.dtype} of shape {array.shape}"
 
 
-def _torchvision_class(name: str) -> type:
+def _how_to_get(name: str, folder: str | Path) -> str:
+    # by name: how it is worded must not make datasets anew, which import statements decide
+    return import_module("sgdwalk.datasets.fetching").placement(name, folder)
+
+
+def torchvision_class(name: str) -> type:
+    """The class of torchvision that reads a dataset."""
     import torchvision.datasets
 
     return getattr(torchvision.datasets, _TORCHVISION[name][0])
 
 
-def _placement(name: str, folder: str | Path) -> str:
-    """How to get a dataset, in one line."""
-    dataset = _torchvision_class(name)
-    if hasattr(dataset, "tgz_md5"):
-        unpacked = Path(folder) / dataset.base_folder
-        files, place = f"{dataset.url} (md5 {dataset.tgz_md5})", folder
-    else:
-        unpacked = Path(folder) / dataset.__name__
-        files = ", ".join(file for file, _ in dataset.resources) + f" of {dataset.mirrors[0]}"
-        place = unpacked / "raw"
-    return f"delete {unpacked} if it is there, place {files} in {place}, and fetch it again"
-
-
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What an exception says, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextmanager
-def _network_timeout(seconds: float):
-    """Let a connection that never answers fail: torchvision's downloads have no limit."""
-    import socket
-
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -80,18 +80,33 @@ def opened(path: str | Path, kind: str) -> Iterator[h5py.File]:
 def check(path: str | Path, kind: str) -> None:
     """Refuse, in one line, a file that is missing, foreign, of another version, or damaged."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a {kind} file")
-    with open(path, "rb") as raw:
-        words = raw.read(_HEADER).rstrip(b"\0").decode(errors="replace").split()
-    if len(words) != 4 or words[0] != "sgdwalk":
-        raise InputError(f"{path}: not a file of sgdwalk's; expected a {kind} file")
+    words = _header(path, f"; expected a {kind} file")
     if words[1] != kind:
         raise InputError(f"{path}: a {words[1]} file; expected a {kind} file")
     if words[2] != str(VERSION):
         raise InputError(f"{path}: format version {words[2]}; this sgdwalk reads version {VERSION}")
     if path.stat().st_size <= _HASHED_ON_READING and _digest(path) != words[3]:
         raise InputError(f"{path}: truncated or damaged; its content is not what was written")
+
+
+def kind_of(path: str | Path) -> str:
+    """What a file holds, one word, as it was given to `create`.
+
+    Raises:
+        InputError: for a file that is missing or foreign.
+    """
+    return _header(Path(path), "")[1]
+
+
+def _header(path: Path, expected: str) -> list[str]:
+    """The four words of a file's first line."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file{expected}")
+    with open(path, "rb") as raw:
+        words = raw.read(_HEADER).rstrip(b"\0").decode(errors="replace").split()
+    if len(words) != 4 or words[0] != "sgdwalk":
+        raise InputError(f"{path}: not a file of sgdwalk's{expected}")
+    return words
 
 
 def _digest(path: Path) -> str:

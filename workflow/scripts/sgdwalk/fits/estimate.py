@@ -14,6 +14,9 @@ class Estimate:
     low: float
     high: float
 
+    def __float__(self) -> float:
+        return float(self.value)
+
     def map(self, function: Callable[[float], float]) -> Estimate:
         """Carry value and interval through a monotonic `function`."""
         ends = (function(self.low), function(self.high))

@@ -1,6 +1,6 @@
 """The networks by name: the 46 of the published study and ViT, other depths of them, your own.
 
-Names of the study (Chen, Qu, Gong 2022, Neural Networks 149): `NAMES`. Beyond these,
+Names of the study (Chen, Qu, Gong 2022, Neural Networks 149): `NETWORKS`. Beyond these,
 `resnet<6n+2>`, `wrn<6n+2>_<k>` and `fc<n>` are networks of any depth and width factor, with
 `_noshort` and `_nobatchnorm` for residual networks without shortcuts or without batch normalisation
 in their blocks. `resnet<depth>_16` is always the CIFAR network with 16 channels in its first
@@ -50,7 +50,7 @@ def build_network(
     """Make a fresh, initialised network; draws from torch's global random number generator.
 
     Args:
-        name: one of `NAMES`, another depth or width of the same families, or
+        name: one of `NETWORKS`, another depth or width of the same families, or
             ``"package.module:factory"`` for a network of your own: it is called as
             ``factory(input_shape=..., num_classes=..., **options)`` and initialises itself.
         input_shape: shape of one input, ``(channels, height, width)``; fully connected networks

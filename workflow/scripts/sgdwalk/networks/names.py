@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 
-NAMES: tuple[str, ...] = (
+NETWORKS: tuple[str, ...] = (
     *(f"resnet{depth}" for depth in (14, 20, 56, 110)),
     *(f"resnet{depth}_noshort" for depth in (14, 20, 32, 44, 56, 110)),
     "resnet50_16_noshort",
@@ -102,13 +102,13 @@ def fully_connected_depth(name: str) -> int | None:
 
 def check_name(name: str) -> None:
     """Raise an `InputError`, with the nearest valid name, if there is no such network."""
-    known = name in NAMES or is_factory(name)
+    known = name in NETWORKS or is_factory(name)
     if known or residual(name) is not None or fully_connected_depth(name) is not None:
         return
-    nearest = get_close_matches(name, NAMES, n=1, cutoff=0)[0]
+    nearest = get_close_matches(name, NETWORKS, n=1, cutoff=0)[0]
     raise InputError(
         f"unknown model {name!r}: did you mean {nearest!r}? All names are in "
-        "sgdwalk.networks.build.NAMES, and 'my_module:factory' names a network of your own"
+        "sgdwalk.NETWORKS, and 'my_module:factory' names a network of your own"
     )
 
 

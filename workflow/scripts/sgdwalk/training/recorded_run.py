@@ -25,7 +25,7 @@ from sgdwalk.training.setup import prepare_device
 from sgdwalk.training.worker_processes import Job, followers
 
 
-class Progress(Protocol):
+class Listener(Protocol):
     """What is told on the way; `sgdwalk.training.progress` has one for a terminal."""
 
     def resumed(self, step: int) -> None:
@@ -48,7 +48,7 @@ def train_recorded(
     recording: RecordingSettings,
     machine: Machine,
     origin: Mapping,
-    progress: Progress,
+    progress: Listener,
 ) -> None:
     """Train a run to its end, from its resume point if there is one; its files are then kept.
 

@@ -119,7 +119,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def main() -> None:
+def follow_as_told() -> None:
     """Follow, as told by the standard input."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the first process saves a point, then ends this one
@@ -131,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    follow_as_told()

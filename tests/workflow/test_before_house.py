@@ -1,0 +1,86 @@
+"""A study finished when the library was one flat folder: readable, and trained no more."""
+
+import tarfile
+
+import compare_studies
+import pytest
+from workflow_copy import ROOT
+
+from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.training.checkpoints import load_checkpoint
+
+STUDY = """
+grids:
+  - {model: fc1, batch_size: 64, steps: 90, learning_rate: 0.05}
+recording:
+  windows: [{length: 40, stride: 1}]
+  checkpoints: 2
+  coordinates_per_layer: 2
+noise: {coordinates: 64}
+geometry: {fragments: [10], ageing_lags: [1, 4]}
+hessian: {runs: []}
+landscape: {runs: []}
+walker: {terrains: []}
+resources:
+  train: {threads: 1}
+"""
+NAME = "studies/before_house.yaml"
+ANALYSES = {"noise", "diffusion", "geometry", "gradients"}
+TABLES = {"diffusion_table", "geometry_table", "gradients_table"}
+
+
+@pytest.fixture
+def old(fresh_copy):
+    """A checkout of today with the results of then, their times and Snakemake's records."""
+    with tarfile.open(ROOT / "tests" / "data" / "before_house.tar.gz") as archive:
+        archive.extractall(fresh_copy.folder, filter="tar")
+    (fresh_copy.folder / NAME).write_text(STUDY)
+    return fresh_copy
+
+
+def test_its_files_are_read(old):
+    (run,) = (old.folder / "results/before_house/runs").iterdir()
+    trajectory = Trajectory(run / "trajectory.h5")
+    assert trajectory.steps == 90
+    assert [w.gram.shape for w in trajectory.windows] == [(39, 39), (39, 39)]
+    for step in (0, 90):
+        assert load_checkpoint(run / "checkpoints" / f"{step}.pt")["step"] == step
+
+
+def test_once_its_training_is_accepted_analyses_alone_are_planned(old):
+    said = old.snakemake("-n", study=NAME).stdout
+    assert "1 finished training will be made again" in said
+    old.snakemake("--cores", "1", "accept_training", study=NAME).check_returncode()
+    plan = old.plan(study=NAME)
+    assert plan.keys() >= ANALYSES | TABLES
+    assert not {
+        rule for rule in plan if rule not in ANALYSES | TABLES and not rule.startswith("fig")
+    }
+    assert "will be made again" not in old.snakemake("-n", study=NAME).stdout
+
+
+def test_every_number_of_then_has_its_place_now(old, tmp_path):
+    before = tmp_path / "before"
+    (old.folder / "results/before_house").rename(before)
+    with tarfile.open(ROOT / "tests" / "data" / "before_house.tar.gz") as archive:
+        archive.extractall(old.folder, filter="tar")
+    old.snakemake("--cores", "1", "accept_training", study=NAME).check_returncode()
+    old.snakemake("--cores", "2", study=NAME).check_returncode()
+    assert old.plan(study=NAME) == {}
+    found, count = compare_studies.differences(before, old.folder / "results/before_house")
+    assert count > 500
+    # whether they are the same bit for bit is for one machine to say, which the command line does
+    assert [line for line in found if "no place" in line] == []
+    trained = [line for line in found if "trajectory.h5" in line or "checkpoints" in line]
+    assert trained == []
+
+
+def test_what_moved_without_a_place_is_found(old, tmp_path):
+    study = old.folder / "results/before_house"
+    (study / "tables/walker.csv").write_text("landscape,exponent\nfractal,1.5\n")
+    found, _ = compare_studies.differences(study, study)
+    assert found == ["tables/walker.csv: landscape: has no place any more"]
+    other = tmp_path / "other"
+    other.mkdir()
+    found, count = compare_studies.differences(study, other)
+    assert len(found) == count > 500

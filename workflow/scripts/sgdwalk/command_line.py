@@ -1,0 +1,109 @@
+"""The command `sgdwalk`: what a file holds, and the diffusion of a recorded walk."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sgdwalk.errors import InputError
+from sgdwalk.public_names import VERSION
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0, or 2 after one line about what is wrong.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+    """
+    parser = argparse.ArgumentParser(prog="sgdwalk", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"sgdwalk {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    info = commands.add_parser("info", help="what a file of sgdwalk's holds, and where it is from")
+    info.add_argument("path", type=Path)
+    info.set_defaults(lines=_info)
+    analyse = commands.add_parser("analyse", help="diffusion exponents of a recorded walk")
+    analyse.add_argument("path", type=Path, help="a trajectory file")
+    analyse.set_defaults(lines=_analyse)
+    chosen = parser.parse_args(arguments)
+    try:
+        for line in chosen.lines(chosen.path):
+            print(line)
+    except (InputError, OSError) as error:
+        print(f"sgdwalk: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _info(path: Path) -> Iterator[str]:
+    from sgdwalk.files import hdf5
+
+    kind = hdf5.kind_of(path)
+    made = hdf5.origin_of(path, kind)
+    yield f"{path}: a whole {kind} file, {path.stat().st_size / 1e6:.3g} MB"
+    if kind == "trajectory":
+        yield from _walk(path)
+    versions = made.get("versions", {})
+    if versions:
+        yield "made with " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    if "commit" in made:
+        yield f"commit {made['commit']}"
+
+
+def _walk(path: Path) -> Iterator[str]:
+    from sgdwalk.recording.trajectory import Trajectory
+
+    trajectory = Trajectory(path)
+    yield f"{trajectory.steps} steps of a walk in {trajectory.parameters} parameters"
+    families: dict[tuple[int, int], int] = {}
+    for window in trajectory.windows:
+        family = (window.stride, window.length)
+        families[family] = families.get(family, 0) + 1
+    for (stride, length), count in sorted(families.items()):
+        apart = "every step" if stride == 1 else f"every {stride} steps"
+        yield f"{count} window{'s' * (count > 1)} of {length} positions, one {apart}"
+    if not families:
+        yield "no whole window"
+    if trajectory.diverged_at is not None:
+        yield f"diverged at step {trajectory.diverged_at}"
+    if trajectory.interrupted:
+        yield "interrupted: the loop did not reach its own end"
+
+
+def _analyse(path: Path) -> Iterator[str]:
+    from sgdwalk.diffusion.window import analyse_diffusion
+    from sgdwalk.files.table import aligned
+    from sgdwalk.recording.trajectory import Trajectory
+
+    rows = [["steps from", "to", "stride", "regimes", "short", "max", "long", "crossover lag"]]
+    for window in Trajectory(path).windows:
+        found = analyse_diffusion(window.gram, window.stride).regimes
+        rows.append(
+            [
+                # counted from 1, as on axes
+                str(window.start + 1),
+                str(int(window.step[-1]) + 1),
+                str(window.stride),
+                str(found.regimes),
+                _said(found.exponent_short, found.exponent_short_interval, 2),
+                _said(found.exponent_max, found.exponent_max_interval, 2),
+                _said(found.exponent_long, found.exponent_long_interval, 2),
+                _said(found.crossover_lag, found.crossover_lag_interval, 0),
+            ]
+        )
+    if len(rows) == 1:
+        raise InputError(f"{path}: no whole window was recorded, so there is nothing to analyse")
+    yield "Diffusion exponents with their 95 % intervals:"
+    yield from aligned(rows)
+
+
+def _said(value: float, interval: tuple[float, float], digits: int) -> str:
+    if value != value:
+        return "-"
+    low, high = (f"{end:.{digits}f}" for end in interval)
+    return f"{value:.{digits}f} ({low} to {high})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
