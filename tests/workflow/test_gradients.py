@@ -33,7 +33,7 @@ def test_another_density_table_reruns_gradients_but_no_training(smoke_copy):
     np.save(path, np.load(path) * 1.001)
     plan = smoke_copy.plan()
     assert plan["gradients"] == 2
-    assert plan["tails"] == plan["fig5_gradients"] == 1
+    assert plan["gradients_table"] == plan["fig5_gradients"] == 1
     assert not {"train", "noise", "diffusion"} & set(plan)
 
 

@@ -56,7 +56,7 @@ def test_the_msd_function_reruns_diffusion_and_what_is_drawn_from_it(smoke_copy)
     edit_function(smoke_copy, f"{LIBRARY}/diffusion/msd.py", "CHANGED")
     plan = smoke_copy.plan()
     assert plan["diffusion"] == 2
-    assert plan["exponents"] == 1
+    assert plan["diffusion_table"] == 1
     assert plan["fig2_superdiffusion"] == 1
     assert not UPSTREAM & set(plan)
 
@@ -132,7 +132,7 @@ def test_one_more_value_in_a_sweep_is_one_more_run_and_the_aggregates(smoke_copy
     plan = smoke_copy.plan()
     assert plan["train"] == 1
     assert plan["diffusion"] == 1
-    assert plan["exponents"] == 1
+    assert plan["diffusion_table"] == 1
     assert "fig2_superdiffusion" not in plan
 
 

@@ -148,13 +148,13 @@ def test_a_wrong_config_stops_before_any_job_with_one_line(fresh_copy, old, new,
 
 def test_code_changed_after_planning_stops_the_job_with_one_line(smoke_copy):
     """A queued job must not run code other than what was planned for it."""
-    launcher = smoke_copy.folder / "workflow" / "scripts" / "exponents.py"
+    launcher = smoke_copy.folder / "workflow" / "scripts" / "diffusion_table.py"
     late = f"""
 onstart:
     open({str(launcher)!r}, "a").write("planned = 'otherwise'\\n")
 """
     with open(smoke_copy.folder / "Snakefile", "a") as snakefile:
         snakefile.write(late)
-    result = smoke_copy.snakemake("--cores", "1", "--forcerun", "exponents")
+    result = smoke_copy.snakemake("--cores", "1", "--forcerun", "diffusion_table")
     assert result.returncode != 0
-    assert "exponents: its code changed after this job was planned" in result.stdout
+    assert "diffusion_table: its code changed after this job was planned" in result.stdout

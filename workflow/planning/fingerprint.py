@@ -45,6 +45,7 @@ class Sources:
     def __init__(self) -> None:
         self._known: dict[Path, Source] = {}
         self._places: dict[Path, bool] = {}
+        self._imported: dict[tuple[Path, tuple[Path, ...]], list[Path]] = {}
 
     def of(self, path: Path) -> Source:
         """What counts of a file.
@@ -55,6 +56,16 @@ class Sources:
         if path not in self._known:
             self._known[path] = _source(path)
         return self._known[path]
+
+    def imported_by(self, path: Path, roots: tuple[Path, ...]) -> list[Path]:
+        """Files of the modules and packages under the roots that a file imports, and of its data.
+
+        Raises:
+            InputError: as `of`.
+        """
+        if (path, roots) not in self._imported:
+            self._imported[path, roots] = _local_imports(path, roots, self)
+        return self._imported[path, roots]
 
     def exists(self, path: Path) -> bool:
         """Whether there is such a file."""
@@ -99,16 +110,16 @@ def closure(
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting.extend(_local_imports(path, roots, sources))
+            waiting.extend(sources.imported_by(path, roots))
     return found
 
 
-def _roots(script: Path, extra: tuple[Path, ...]) -> list[Path]:
+def _roots(script: Path, extra: tuple[Path, ...]) -> tuple[Path, ...]:
     """Where modules are looked up: beside the script, and for the user's code where that is."""
-    return [script.parent, *(own_folders() if extra else [])]
+    return (script.parent, *(own_folders() if extra else ()))
 
 
-def _root_of(path: Path, roots: list[Path]) -> Path:
+def _root_of(path: Path, roots: tuple[Path, ...]) -> Path:
     """The folder that a module's name is relative to."""
     return next((root for root in roots if path.is_relative_to(root)), path.parent)
 
@@ -191,8 +202,7 @@ def _declared_data(tree: ast.Module) -> tuple[str, ...]:
     return ()
 
 
-def _local_imports(path: Path, roots: list[Path], sources: Sources) -> list[Path]:
-    """Files of the modules and packages under the roots that a file imports, and of its data."""
+def _local_imports(path: Path, roots: tuple[Path, ...], sources: Sources) -> list[Path]:
     source = sources.of(path)
     # the user's code may import ours, and never the other way round
     searched = roots[:1] if path.is_relative_to(roots[0]) else roots

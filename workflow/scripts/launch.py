@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+# The library of this checkout comes before one that may be installed.
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 sys.path.append(str(Path.cwd()))  # the user's own models and datasets
 
 from planning.fingerprint import code_fingerprint
