@@ -146,12 +146,10 @@ def test_mutated_datasets(tmp_path):
 
 def test_mutated_diffusion_files(smoke, tmp_path):
     path = smoke.runs()[0] / "diffusion.h5"
-    expected = [w.curves["msd"] for w in diffusion_file.read(path).windows]
+    expected = [w.msd for w in diffusion_file.read(path).windows]
 
     def same(found):
-        return all(
-            np.array_equal(w.curves["msd"], e) for w, e in zip(found.windows, expected, strict=True)
-        )
+        return all(np.array_equal(w.msd, e) for w, e in zip(found.windows, expected, strict=True))
 
     refused = fuzz(tmp_path / "bad.h5", path.read_bytes(), diffusion_file.read, same, seed=4)
     assert refused > 0.8 * MUTATIONS

@@ -13,21 +13,31 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.files.atomic import written
 
-VERSION = 1  # of the layout of all files; a reader refuses any other
+VERSION = 2  # of the layout of analyses; a reader refuses any other
+_WALKS = {"trajectory": 1, "dataset": 1}  # these have not changed, and are not made again
 _HEADER = 512
 # Above this size (raw weights) opening would cost minutes; the chunks' own checksums must do.
 _HASHED_ON_READING = 2 * 2**30
 
 
+def version_of(kind: str) -> int:
+    """Version of the layout of files of a kind."""
+    return _WALKS.get(kind, VERSION)
+
+
 @contextmanager
-def create(path: str | Path, kind: str, origin: Mapping | None = None) -> Iterator[h5py.File]:
+def create(
+    path: str | Path, kind: str, origin: Mapping[str, Any] | None = None
+) -> Iterator[h5py.File]:
     """Write a new file of a kind; it appears under its name only when it is whole.
 
     Args:
@@ -38,18 +48,21 @@ def create(path: str | Path, kind: str, origin: Mapping | None = None) -> Iterat
     with written(path) as temporary:
         with h5py.File(temporary, "w", userblock_size=_HEADER) as file:
             file.attrs["kind"] = kind
-            file.attrs["format_version"] = VERSION
+            file.attrs["format_version"] = version_of(kind)
             file.attrs["origin"] = json.dumps(dict(origin or {}), sort_keys=True)
             yield file
-        header = f"sgdwalk {kind} {VERSION} {_digest(temporary)}\n".encode()
+        header = f"sgdwalk {kind} {version_of(kind)} {_digest(temporary)}\n".encode()
         with open(temporary, "r+b") as raw:
             raw.write(header.ljust(_HEADER, b"\0"))
 
 
-def put(group: h5py.Group, name: str, data, meaning: str, unit: str = "1") -> h5py.Dataset:
+def put(
+    group: h5py.Group, name: str, data: ArrayLike, meaning: str, unit: str = "1"
+) -> h5py.Dataset:
     """Store an array with its meaning and its unit ("1" for a pure number), checksummed."""
     data = np.asarray(data)
-    options = {"fletcher32": True, "chunks": True} if data.ndim and data.size else {}
+    numbers = data.ndim and data.size and data.dtype.kind != "O"  # texts cannot be checksummed
+    options = {"fletcher32": True, "chunks": True} if numbers else {}
     dataset = group.create_dataset(name, data=data, **options)
     dataset.attrs["meaning"] = meaning
     dataset.attrs["unit"] = unit
@@ -57,15 +70,21 @@ def put(group: h5py.Group, name: str, data, meaning: str, unit: str = "1") -> h5
 
 
 @contextmanager
-def opened(path: str | Path, kind: str) -> Iterator[h5py.File]:
+def opened(path: str | Path, kind: str, checked: bool = False) -> Iterator[h5py.File]:
     """Open a file for reading after checking that it is whole and of this kind and version.
+
+    Args:
+        path: the file.
+        kind: what it must hold.
+        checked: whether that is known already; hashing a large file takes a while.
 
     Raises:
         InputError: one line that names the file and says what is wrong with it; also for any
             damage that shows only while it is read.
     """
     path = Path(path)
-    check(path, kind)
+    if not checked:
+        check(path, kind)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -83,8 +102,9 @@ def check(path: str | Path, kind: str) -> None:
     words = _header(path, f"; expected a {kind} file")
     if words[1] != kind:
         raise InputError(f"{path}: a {words[1]} file; expected a {kind} file")
-    if words[2] != str(VERSION):
-        raise InputError(f"{path}: format version {words[2]}; this sgdwalk reads version {VERSION}")
+    version = version_of(kind)
+    if words[2] != str(version):
+        raise InputError(f"{path}: format version {words[2]}; this sgdwalk reads version {version}")
     if path.stat().st_size <= _HASHED_ON_READING and _digest(path) != words[3]:
         raise InputError(f"{path}: truncated or damaged; its content is not what was written")
 
@@ -116,12 +136,12 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
-def origin(file: h5py.File) -> dict:
+def origin(file: h5py.File) -> dict[str, Any]:
     """The record of where a file came from."""
-    return json.loads(file.attrs["origin"])
+    return dict(json.loads(file.attrs["origin"]))
 
 
-def origin_of(path: str | Path, kind: str) -> dict:
+def origin_of(path: str | Path, kind: str) -> dict[str, Any]:
     """The same, of a file that is not open.
 
     Raises:

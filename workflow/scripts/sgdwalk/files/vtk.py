@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.files.atomic import written
@@ -53,6 +54,6 @@ def write_plane(
             file.write(_bytes(array))
 
 
-def _bytes(array: np.ndarray) -> bytes:
+def _bytes(array: ArrayLike) -> bytes:
     """Big-endian doubles, the first axis of VTK (x) fastest, and the line's end."""
     return np.ascontiguousarray(array, dtype=">f8").tobytes() + b"\n"

@@ -1,8 +1,9 @@
-"""Intervals: block jackknife, Student's."""
+"""Intervals of 95 %: of a mean (Student), of an estimate by leaving out blocks (jackknife)."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.fits.estimate import Estimate
 
@@ -28,6 +29,23 @@ def interval(value: float, error: float, degrees: int) -> Estimate:
 
     half = float(stdtrit(degrees, 0.975)) * error if degrees > 0 else np.nan
     return Estimate(float(value), float(value - half), float(value + half))
+
+
+def student_mean(values: ArrayLike) -> Estimate:
+    """Return the mean of independent numbers with its 95 % Student interval.
+
+    Args:
+        values: (n,) numbers; those that are not finite are left out. For one number there are no
+            ends, for none there is nothing.
+    """
+    found = np.asarray(values, dtype=float)
+    found = found[np.isfinite(found)]
+    if found.size == 0:
+        return Estimate.undefined()
+    if found.size == 1:
+        return Estimate(float(found.mean()))
+    error = found.std(ddof=1) / np.sqrt(found.size)
+    return interval(float(found.mean()), float(error), found.size - 1)
 
 
 def jackknife_interval(value: float, replicates: np.ndarray) -> Estimate:

@@ -11,6 +11,8 @@ import numpy as np
 from sgdwalk.errors import InputError
 
 PairFunction = Callable[[slice, slice], np.ndarray]
+BINS = 40  # of a curve, unless it is told otherwise
+BLOCKS = 10  # of time, each left out once by the jackknife, unless it is told otherwise
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ are exact. Breakpoints are summed over on a grid that closes in on where the evi
 is linearised, and an ill-determined breakpoint widens the intervals of the slopes beside it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import factorial
 
@@ -119,7 +120,14 @@ class _Posterior:
 class _LinearModel:
     """The data whitened once, and the posterior of the linear parameters for any breakpoints."""
 
-    def __init__(self, x, y, covariance, prior_slope, prior_spread):
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        covariance: np.ndarray,
+        prior_slope: float,
+        prior_spread: float,
+    ):
         self.x = x
         self.offset = y.mean()
         root = np.linalg.cholesky(covariance)
@@ -181,9 +189,9 @@ def _closing_in(
     return breaks, cell, posterior
 
 
-def _holding(best: np.ndarray, intervals: list) -> np.ndarray:
+def _holding(best: np.ndarray, intervals: Sequence[np.ndarray | list[float]]) -> np.ndarray:
     """``(k, 2)`` intervals, each extended to its best value where that lies outside."""
-    low, high = np.reshape(intervals, (best.size, 2)).T
+    low, high = np.array(intervals).reshape(best.size, 2).T
     return np.stack([np.minimum(low, best), np.maximum(high, best)], axis=1)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,22 +22,19 @@ class PowerLaw:
     `points` counts the points of the fit; with fewer than three all numbers are `nan`.
     """
 
-    exponent: float
-    exponent_low: float
-    exponent_high: float
+    ROW: ClassVar[str] = (
+        "exponent, its low and high end, prefactor, first and last abscissa, points"
+    )
+
+    exponent: Estimate
     prefactor: float
     fit_low: float
     fit_high: float
     points: int
 
-    @property
-    def estimate(self) -> Estimate:
-        """The exponent with its interval."""
-        return Estimate(self.exponent, self.exponent_low, self.exponent_high)
-
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Evaluate the fitted law at `x`, of any shape."""
-        return self.prefactor * np.asarray(x, dtype=float) ** self.exponent
+        return self.prefactor * np.asarray(x, dtype=float) ** self.exponent.value
 
 
 def fit_power_law(
@@ -73,7 +72,7 @@ def fit_power_law(
     log_x, log_rows, weight = _usable_logs(x, np.array(rows), weighted)
     points = log_x.size
     if points < 3 or np.ptp(log_x) == 0:
-        return PowerLaw(*[float("nan")] * 6, points=points)
+        return PowerLaw(Estimate.undefined(), nan, nan, nan, points)
 
     slopes = _slopes(log_x, log_rows, weight)
     intercept = weight @ (log_rows[0] - slopes[0] * log_x)
@@ -86,11 +85,8 @@ def fit_power_law(
         degrees = len(slopes[weighted]) - 1
     if shift is not None:
         error = np.hypot(error, slopes[-1] - slopes[0])
-    exponent = interval(slopes[0], error, degrees)
     return PowerLaw(
-        exponent.value,
-        exponent.low,
-        exponent.high,
+        interval(slopes[0], error, degrees),
         float(np.exp(intercept)),
         float(np.exp(log_x.min())),
         float(np.exp(log_x.max())),
