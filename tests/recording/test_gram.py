@@ -1,5 +1,6 @@
 """Gram matrices of increments: exact at every lag, also where prefix sums cancel."""
 
+import cases
 import numpy as np
 import pytest
 import torch
@@ -7,11 +8,6 @@ import torch
 from sgdwalk.diffusion.msd import mean_squared_displacement
 from sgdwalk.errors import InputError
 from sgdwalk.recording.gram import increment_gram, plain_gram, window_gram
-
-
-def exact_msd(positions: torch.Tensor) -> np.ndarray:
-    x = positions.double().numpy()
-    return np.array([((x[lag:] - x[:-lag]) ** 2).sum(1).mean() for lag in range(1, len(x))])
 
 
 def brownian(draw, steps, parameters):
@@ -45,7 +41,7 @@ def period_seven(draw, steps, parameters):
 def test_msd_is_exact_at_every_lag(walk):
     positions = walk(torch.Generator().manual_seed(1), 300, 5000)
     _, msd = mean_squared_displacement(increment_gram(positions))
-    np.testing.assert_allclose(msd, exact_msd(positions), rtol=1e-5)
+    np.testing.assert_allclose(msd, cases.exact_msd(positions.double().numpy()), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from torch import nn
 
 from sgdwalk.diffusion.msd import mean_squared_displacement
 from sgdwalk.errors import InputError
+from sgdwalk.files import hdf5
 from sgdwalk.recording.gram import increment_gram
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.trajectory import Trajectory
@@ -270,3 +271,16 @@ def test_unknown_epoch_values_are_refused(tmp_path):
     recorder = TrajectoryRecorder(nn.Linear(2, 2), tmp_path / "t.h5")
     with pytest.raises(InputError, match="loss_train; allowed: train_loss"):
         recorder.record_epoch(loss_train=1.0)
+
+
+def test_a_trajectory_is_checked_once_and_read_once(tmp_path, monkeypatch):
+    path = tmp_path / "t.h5"
+    loop(path, steps=30, window=[(10, 1)])
+    checked = []
+    monkeypatch.setattr(hdf5, "check", lambda *arguments: checked.append(arguments))
+    trajectory = Trajectory(path)
+    assert trajectory.windows is trajectory.windows
+    assert len(trajectory.windows) == 3
+    assert trajectory.gradients is trajectory.gradients
+    assert trajectory.layers == trajectory.layers
+    assert checked == [(path, "trajectory")]

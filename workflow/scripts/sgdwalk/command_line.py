@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.public_names import VERSION
 
 
@@ -78,18 +79,18 @@ def _analyse(path: Path) -> Iterator[str]:
 
     rows = [["steps from", "to", "stride", "regimes", "short", "max", "long", "crossover lag"]]
     for window in Trajectory(path).windows:
-        found = analyse_diffusion(window.gram, window.stride).regimes
+        found = analyse_diffusion(window.gram, window.stride)
         rows.append(
             [
                 # counted from 1, as on axes
                 str(window.start + 1),
                 str(int(window.step[-1]) + 1),
                 str(window.stride),
-                str(found.regimes),
-                _said(found.exponent_short, found.exponent_short_interval, 2),
-                _said(found.exponent_max, found.exponent_max_interval, 2),
-                _said(found.exponent_long, found.exponent_long_interval, 2),
-                _said(found.crossover_lag, found.crossover_lag_interval, 0),
+                str(len(found.regimes)),
+                _said(found.exponent_short, 2),
+                _said(found.exponent_max, 2),
+                _said(found.exponent_long, 2),
+                _said(found.crossover_lag, 0),
             ]
         )
     if len(rows) == 1:
@@ -98,11 +99,13 @@ def _analyse(path: Path) -> Iterator[str]:
     yield from aligned(rows)
 
 
-def _said(value: float, interval: tuple[float, float], digits: int) -> str:
-    if value != value:
+def _said(estimate: Estimate, digits: int) -> str:
+    if not estimate.defined:
         return "-"
-    low, high = (f"{end:.{digits}f}" for end in interval)
-    return f"{value:.{digits}f} ({low} to {high})"
+    value, low, high = (
+        f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} ({low} to {high})"
 
 
 if __name__ == "__main__":

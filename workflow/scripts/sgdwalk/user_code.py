@@ -41,7 +41,7 @@ def call_factory(name: str, /, **arguments: object) -> object:
     return factory(**arguments)
 
 
-def _find(name: str) -> Callable:
+def _find(name: str) -> Callable[..., object]:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise InputError(f"{name!r} is not of the form 'package.module:factory'")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sgdwalk.datasets.names import check_dataset
+from sgdwalk.datasets.placement import placement
 from sgdwalk.datasets.sources import is_torchvision, reason, torchvision_class, torchvision_images
 from sgdwalk.errors import InputError
 
@@ -22,31 +24,19 @@ def fetch_torchvision(name: str, folder: str | Path) -> None:
         InputError: if the network or the checksum fails; says which file to put where.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
+    dataset = torchvision_class(name)
     try:
         with _network_timeout(NETWORK_TIMEOUT):
-            torchvision_class(name)(folder, download=True)
+            dataset(folder, download=True)
     except Exception as error:  # of the network, of an archive, of a reader
         raise InputError(
-            f"dataset {name!r} could not be fetched ({reason(error)}): {placement(name, folder)}"
+            f"dataset {name!r} could not be fetched ({reason(error)}): {placement(dataset, folder)}"
         ) from error
     torchvision_images(name, folder)  # all of it can be read
 
 
-def placement(name: str, folder: str | Path) -> str:
-    """How to get a dataset, in one line."""
-    dataset = torchvision_class(name)
-    if hasattr(dataset, "tgz_md5"):
-        unpacked = Path(folder) / dataset.base_folder
-        files, place = f"{dataset.url} (md5 {dataset.tgz_md5})", folder
-    else:
-        unpacked = Path(folder) / dataset.__name__
-        files = ", ".join(file for file, _ in dataset.resources) + f" of {dataset.mirrors[0]}"
-        place = unpacked / "raw"
-    return f"delete {unpacked} if it is there, place {files} in {place}, and fetch it again"
-
-
 @contextmanager
-def _network_timeout(seconds: float):
+def _network_timeout(seconds: float) -> Iterator[None]:
     """Let a connection that never answers fail: torchvision's downloads have no limit."""
     import socket
 

@@ -4,6 +4,7 @@ What is made is written once, to the file that all jobs of a study read: see `pr
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ def load_dataset(
         raise InputError(f"label_corruption is {label_corruption}: it must lie between 0 and 1")
     images = _images(name, folder, seed, options)
     mean, sd = images.mean, images.sd
-    if raw or mean is None:
+    if raw or mean is None or sd is None:
         mean, sd = (0.0,), (1.0,)
     labels = _corrupt(np.asarray(images.train_labels), images.num_classes, label_corruption, seed)
     return Dataset(
@@ -69,7 +70,7 @@ def load_dataset(
 
 
 def _images(
-    name: str, folder: str | Path | None, seed: int, options: dict[str, object]
+    name: str, folder: str | Path | None, seed: int, options: dict[str, Any]
 ) -> sources.Images:
     if is_factory(name):
         return sources.factory_images(name, options)

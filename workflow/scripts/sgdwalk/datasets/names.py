@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def is_file(name: str) -> bool:
     return not is_factory(name) and Path(name).suffix in FILE_SUFFIXES
 
 
-def check_dataset(name: str, options: Mapping) -> None:
+def check_dataset(name: str, options: Mapping[str, Any]) -> None:
     """Raise an `InputError` if there is no such dataset or it has no such options."""
     if is_factory(name):
         return
@@ -69,7 +69,7 @@ def check_dataset(name: str, options: Mapping) -> None:
         raise InputError(f"dataset {name!r} {takes}, but got {', '.join(unknown)}")
 
 
-def dataset_size(name: str, options: Mapping) -> DatasetSize | None:
+def dataset_size(name: str, options: Mapping[str, Any]) -> DatasetSize | None:
     """Size of a dataset, from its name, options or file; None for a factory or an unusable file."""
     if is_file(name):
         return _size_of_file(Path(name), os.path.getmtime(name)) if os.path.isfile(name) else None
@@ -102,7 +102,7 @@ def _size_of_file(path: Path, changed: float) -> DatasetSize | None:
         return None
 
 
-def _shape(stream: BinaryIO) -> tuple[int, ...]:
+def _shape(stream: IO[bytes]) -> tuple[int, ...]:
     """Shape of an array in a .npy stream, from its header: the array itself may be large."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):

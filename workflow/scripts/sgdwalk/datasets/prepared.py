@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class Dataset:
     sd: tuple[float, ...] = (1.0,)
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for split in ("train", "test"):
             inputs, labels = getattr(self, f"{split}_inputs"), getattr(self, f"{split}_labels")
             where = f"dataset {self.name!r}: {split}"
@@ -71,7 +72,9 @@ class Dataset:
         return normalise(np.zeros((1, len(self.mean)), np.float32), self.mean, self.sd)[0]
 
 
-def write_dataset(dataset: Dataset, path: str | Path, origin: Mapping | None = None) -> None:
+def write_dataset(
+    dataset: Dataset, path: str | Path, origin: Mapping[str, Any] | None = None
+) -> None:
     """Write a dataset to one HDF5 file, which appears under its name only when it is whole.
 
     Images that were bytes are stored as bytes where that loses nothing.

@@ -6,7 +6,7 @@ functions of raw PCG64 output, which NumPy keeps the same for ever, so a split n
 
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,11 @@ class Images(NamedTuple):
     num_classes: int
     mean: tuple[float, ...] | None = None
     sd: tuple[float, ...] | None = None
+
+
+def _four(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    train_inputs, train_labels, test_inputs, test_labels = arrays
+    return train_inputs, train_labels, test_inputs, test_labels
 
 
 def digits() -> Images:
@@ -94,12 +99,12 @@ def gauss(
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((num_classes, *input_shape))
     centres *= scale / np.sqrt((centres**2).sum(axis=tuple(range(1, centres.ndim)), keepdims=True))
-    splits = []
+    splits: list[np.ndarray] = []
     for count in (samples, test_samples):
         labels = np.arange(count) % num_classes
         noise = rng.standard_normal((count, *input_shape), dtype=np.float32)
         splits += [noise + centres[labels].astype(np.float32), labels]
-    return Images(*splits, num_classes=num_classes)
+    return Images(*_four(splits), num_classes=num_classes)
 
 
 def is_torchvision(name: str) -> bool:
@@ -115,7 +120,7 @@ def torchvision_images(name: str, folder: str | Path) -> Images:
     """
     _, mean, sd = _TORCHVISION[name]
     dataset = torchvision_class(name)
-    splits = []
+    splits: list[np.ndarray] = []
     try:
         for train in (True, False):
             split = dataset(folder, train=train, download=False)
@@ -126,7 +131,7 @@ def torchvision_images(name: str, folder: str | Path) -> Images:
         raise InputError(
             f"dataset {name!r} is missing or damaged in {folder}: {_how_to_get(name, folder)}"
         ) from error
-    return Images(*splits, num_classes=len(split.classes), mean=mean, sd=sd)
+    return Images(*_four(splits), num_classes=len(split.classes), mean=mean, sd=sd)
 
 
 def file_images(path: str | Path) -> Images:
@@ -181,13 +186,13 @@ def _own_images(name: str, arrays: list[np.ndarray]) -> Images:
     num_classes = int(max(arrays[1].max(), arrays[3].max())) + 1
     train = arrays[0]
     if train.dtype != np.uint8:
-        return Images(*arrays, num_classes=num_classes)
+        return Images(*_four(arrays), num_classes=num_classes)
     axes = tuple(axis for axis in range(train.ndim) if axis != 1)
     mean = train.mean(axis=axes) / 255
     sd = train.std(axis=axes) / 255
     sd[sd == 0] = 1  # a constant channel says nothing, whatever its scale
     return Images(
-        *arrays, num_classes=num_classes, mean=tuple(mean.tolist()), sd=tuple(sd.tolist())
+        *_four(arrays), num_classes=num_classes, mean=tuple(mean.tolist()), sd=tuple(sd.tolist())
     )
 
 
@@ -197,10 +202,11 @@ def _describe(array: np.ndarray) -> str:
 
 def _how_to_get(name: str, folder: str | Path) -> str:
     # by name: how it is worded must not make datasets anew, which import statements decide
-    return import_module("sgdwalk.datasets.fetching").placement(name, folder)
+    words = import_module("sgdwalk.datasets.placement")
+    return str(words.placement(torchvision_class(name), folder))
 
 
-def torchvision_class(name: str) -> type:
+def torchvision_class(name: str) -> type[Any]:
     """The class of torchvision that reads a dataset."""
     import torchvision.datasets
 

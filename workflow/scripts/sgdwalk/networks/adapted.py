@@ -4,7 +4,7 @@ import torchvision.models
 from torch import nn
 
 
-def densenet121(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def densenet121(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """DenseNet-121 (Huang et al. 2017, arXiv:1608.06993) with one 3x3 convolution as its stem."""
     network = torchvision.models.DenseNet(
         growth_rate=32,
@@ -18,7 +18,7 @@ def densenet121(input_shape: tuple[int, int, int], num_classes: int) -> nn.Modul
     return network
 
 
-def vision_transformer(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def vision_transformer(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929): patch 2, 6 layers, width 512.
 
     Query, key and value projections have biases (6 x 3 x 512 = 9,216 parameters) that the network

@@ -129,6 +129,8 @@ def _definition(name: str, shape: tuple[int, ...]) -> Callable[[tuple[int, ...],
 
 
 def _residual(network: ResidualName) -> Callable[[tuple[int, ...], int], nn.Module]:
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
     if network.imagenet:
         widths, blocks = (64, 128, 256, 512), IMAGENET_BLOCKS[network.depth]
     else:

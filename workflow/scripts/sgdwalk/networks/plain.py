@@ -18,7 +18,7 @@ def fully_connected(
     return nn.Sequential(*layers[:-1])
 
 
-def vgg9(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def vgg9(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Seven 3x3 convolutions and two linear layers, all with batch normalisation but the last.
 
     After Simonyan & Zisserman 2015 (arXiv:1409.1556).
@@ -41,7 +41,7 @@ def vgg9(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     )
 
 
-def alex(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def alex(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """AlexNet scaled down to 64 channels, after Krizhevsky et al. 2012."""
     width, hidden = 64, 448
     layers: list[nn.Module] = [
@@ -67,7 +67,7 @@ def alex(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     )
 
 
-def simplenet(input_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def simplenet(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Two 5x5 convolutions and two linear layers; the outputs are logits."""
     features = nn.Sequential(
         nn.Conv2d(input_shape[0], 20, 5),
@@ -92,7 +92,7 @@ class MnistResidualNetwork(nn.Module):
     The first block adds its one input channel to each of 16, so images have one channel.
     """
 
-    def __init__(self, input_shape: tuple[int, int, int], num_classes: int):
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int):
         super().__init__()
         # A 3x3 convolution of stride 2 keeps side s with padding s // 2 + 1 (15 for 28).
         padding = (input_shape[1] // 2 + 1, input_shape[2] // 2 + 1)
@@ -121,7 +121,7 @@ class MnistResidualNetwork(nn.Module):
         return self.last(x).flatten(2).max(dim=2).values
 
 
-def _size_of_output(features: nn.Module, input_shape: tuple[int, int, int]) -> int:
+def _size_of_output(features: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Number of features that ``features`` makes of one image."""
     training = features.training
     features.eval()  # one image must not move the running statistics

@@ -7,6 +7,7 @@ For positions ``x_0 .. x_{T-1}`` with increments ``d_i = x_{i+1} - x_i`` the Gra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -100,12 +101,14 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
 
 
-def _finish(layers, error, float64_products, sizes) -> Gram:
+def _finish(
+    layers: torch.Tensor, error: float, float64_products: bool, sizes: list[int] | None
+) -> Gram:
     matrix = layers.sum(0) if layers.shape[0] > 1 else layers[0]
     return Gram(matrix.cpu(), layers.cpu() if sizes else None, error, float64_products)
 
 
-def _products(positions, sizes, dtype) -> torch.Tensor:
+def _products(positions: torch.Tensor, sizes: list[int] | None, dtype: torch.dtype) -> torch.Tensor:
     """(L, T-1, T-1) float64: Gram matrices of the increments of each slice of parameters."""
     ends = torch.tensor(sizes or [positions.shape[1]]).cumsum(0).tolist()
     starts = [0, *ends[:-1]]
@@ -117,11 +120,11 @@ def _products(positions, sizes, dtype) -> torch.Tensor:
     )
 
 
-def _lower_products(rows, dtype, *, increments) -> torch.Tensor:
+def _lower_products(rows: torch.Tensor, dtype: torch.dtype, *, increments: bool) -> torch.Tensor:
     """Lower triangle (by panels) of the Gram matrix of rows or of their increments, float64."""
     count, columns = rows.shape[0] - increments, rows.shape[1]
     gram = torch.zeros(count, count, dtype=torch.float64, device=rows.device)
-    width = min(columns, max(1, _BLOCK_BYTES // (max(count, 1) * dtype.itemsize)))
+    width = max(1, min(columns, _BLOCK_BYTES // (max(count, 1) * dtype.itemsize)))
     panels = max(1, min(_PANELS, count // _PANEL_ROWS))
     edges = torch.linspace(0, count, panels + 1).long().tolist()
     # made once: fresh memory for every block costs as much again as the subtraction
@@ -194,7 +197,7 @@ def _squared_distances(positions: torch.Tensor, lag: int, every: int) -> torch.T
 
 
 @contextmanager
-def _full_precision(device: torch.device):
+def _full_precision(device: torch.device) -> Iterator[None]:
     """Autocast, TF32 and bf16 shortcuts off while products are made."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
@@ -205,7 +208,7 @@ def _full_precision(device: torch.device):
         torch.set_float32_matmul_precision(before)
 
 
-def increment_gram(positions) -> np.ndarray:
+def increment_gram(positions: np.ndarray | torch.Tensor) -> np.ndarray:
     """Gram matrix of a window's increments, from its positions.
 
     Args:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,10 +101,10 @@ class TrajectoryRecorder:
         samples_per_step: int = 32,
         coordinates_per_layer: int = 4,
         seed: int = 0,
-        origin: Mapping | None = None,
+        origin: Mapping[str, Any] | None = None,
         folder: str | Path | None = None,
         resumable: bool = False,
-        resume: Mapping | None = None,
+        resume: Mapping[str, Any] | None = None,
         host_memory: int | None = None,
     ):
         families = _check_families(window)
@@ -147,7 +149,12 @@ class TrajectoryRecorder:
     def __enter__(self) -> TrajectoryRecorder:
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close(interrupted=kind is not None)
 
     @contextmanager
@@ -248,7 +255,7 @@ class TrajectoryRecorder:
         self._journal.drop(f"gradients-{self._epoch}")
         self._epoch += 1
 
-    def state(self, sync: bool = True) -> dict:
+    def state(self, sync: bool = True) -> dict[str, Any]:
         """A small dict to resume from; all that is large is flushed to ``folder``.
 
         Args:
@@ -285,7 +292,7 @@ class TrajectoryRecorder:
                 self._journal.extend(name, _numpy(buffer.unsaved()))
                 buffer.saved = buffer.count
 
-    def _restore(self, state: Mapping) -> None:
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.step = state["step"]
         self._epoch = state["epoch"]
         self._draw.bit_generator.state = state["draw"]
@@ -319,8 +326,8 @@ def _entries(row: torch.Tensor, indices: torch.Tensor) -> np.ndarray:
     return row.index_select(0, indices.to(row.device)).cpu().numpy()
 
 
-def _check_families(window) -> list[tuple[int, int]]:
-    families = [(window, 1)] if isinstance(window, int) else [tuple(f) for f in window]
+def _check_families(window: int | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    families = [(window, 1)] if isinstance(window, int) else [(n, s) for n, s in window]
     for length, stride in families:
         if length < 3 or stride < 1:
             raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,9 +28,17 @@ class RowBuffer:
         saved: rows of these that are on disk as well.
     """
 
-    def __init__(self, rows, columns, dtype, device, host_memory: int | None, file: Path):
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        host_memory: int | None,
+        file: Path,
+    ):
         size = rows * columns * dtype.itemsize
-        self._file = None
+        self._file: Path | None = None
         if device.type == "cuda" and size <= _SHARE * torch.cuda.mem_get_info(device)[0]:
             self.place = "device"
             self.data = torch.empty(rows, columns, dtype=dtype, device=device)
@@ -57,7 +66,7 @@ class RowBuffer:
         """(count - saved, P) view of the rows that are not on disk."""
         return self.data[self.saved : self.count]
 
-    def append(self, tensors: list[torch.Tensor]) -> torch.Tensor:
+    def append(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
         """Fill the next row with tensors flattened one after the other; returns that row."""
         row = self.data[self.count]
         with torch.no_grad():

@@ -8,8 +8,10 @@ then. Files that a point does not know are left-overs of work done after it and 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from sgdwalk.errors import InputError
 
 @dataclass
 class _Stream:
-    file: object
+    file: BinaryIO
     shape: tuple[int, ...]
     dtype: np.dtype
     rows: int
@@ -37,7 +39,9 @@ class Journal:
         InputError: if a stream of the point is missing or shorter than it was.
     """
 
-    def __init__(self, folder: Path, lengths: dict | None = None):
+    def __init__(
+        self, folder: Path, lengths: Mapping[str, tuple[int, list[int], str]] | None = None
+    ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._streams: dict[str, _Stream] = {}
@@ -63,7 +67,7 @@ class Journal:
         file = open(path, "ab", buffering=1 << 16)  # noqa: SIM115 (closed by close)
         self._streams[name] = _Stream(file, shape, dtype, rows, rows)
 
-    def append(self, name: str, row: np.ndarray) -> None:
+    def append(self, name: str, row: np.ndarray | np.generic) -> None:
         """Add one row to a stream; the first row fixes the stream's shape and type."""
         self.extend(name, np.asarray(row)[None])
 
@@ -86,10 +90,6 @@ class Journal:
     def rows(self, name: str) -> int:
         """Rows a stream holds; 0 if it has none yet."""
         return self._streams[name].rows if name in self._streams else 0
-
-    def names(self) -> list[str]:
-        """Streams that hold rows and were not dropped."""
-        return [name for name in self._streams if name not in self._dropped]
 
     def read(self, name: str) -> np.ndarray:
         """All rows of a stream, (rows, *shape), mapped from the file and read-only."""
@@ -121,7 +121,7 @@ class Journal:
                 os.fsync(stream.file.fileno())
                 stream.synced = stream.rows
 
-    def lengths(self) -> dict:
+    def lengths(self) -> dict[str, tuple[int, list[int], str]]:
         """What to hand back to ``Journal`` to resume here: name -> (rows, shape, dtype)."""
         return {
             name: (stream.rows, list(stream.shape), stream.dtype.str)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from sgdwalk.errors import InputError
@@ -38,7 +41,8 @@ class Window:
 class Trajectory:
     """Read side of ``TrajectoryRecorder``.
 
-    Small records are read at once; ``windows`` and ``gradients`` when they are asked for.
+    The file is checked once, here. Small records are read at once; `windows`, `gradients` and
+    `layers` when they are first asked for, and then kept: 8 T^2 bytes a window of T positions.
 
     Args:
         path: a trajectory file.
@@ -70,23 +74,23 @@ class Trajectory:
             self.gradient_norm = _array(file["steps"], "gradient_norm")
             self.epochs = {name: data[()] for name, data in file["epochs"].items()}
 
-    @property
+    @cached_property
     def windows(self) -> list[Window]:
         """All whole windows, by stride, then length, then start."""
-        with hdf5.opened(self.path, "trajectory") as file:
+        with self._checked() as file:
             windows = [_window(group) for group in file["windows"].values()]
         return sorted(windows, key=lambda w: (w.stride, w.length, w.start))
 
-    @property
+    @cached_property
     def gradients(self) -> dict[str, np.ndarray]:
         """Gradient samples and coordinate series, by name as in the file."""
-        with hdf5.opened(self.path, "trajectory") as file:
+        with self._checked() as file:
             return {name: data[()] for name, data in file["gradients"].items()}
 
-    @property
+    @cached_property
     def layers(self) -> list[tuple[str, int]]:
         """Name and number of parameters of every trainable parameter tensor, in order."""
-        with hdf5.opened(self.path, "trajectory") as file:
+        with self._checked() as file:
             names = file["layers/name"].asstr()[()]
             sizes = file["layers/size"][()]
         return [(str(name), int(size)) for name, size in zip(names, sizes, strict=True)]
@@ -107,16 +111,20 @@ class Trajectory:
         """
         return self._optional(window, "layer_grams")
 
+    def _checked(self) -> AbstractContextManager[h5py.File]:
+        """The file, which was found whole when this was made."""
+        return hdf5.opened(self.path, "trajectory", checked=True)
+
     def _optional(self, window: Window, name: str) -> np.ndarray:
         family = family_key(window.length, window.stride)
         key = f"windows/{family}-{window.start:09d}/{name}"
-        with hdf5.opened(self.path, "trajectory") as file:
+        with self._checked() as file:
             if key not in file:
                 raise InputError(f"{self.path}: recorded without {name} (recording.{name}: true)")
             return file[key][()]
 
 
-def _window(group) -> Window:
+def _window(group: h5py.Group) -> Window:
     length = int(group.attrs["length"])
     gram, loss, step = group["gram"][()], group["loss"][()], group["step"][()]
     if gram.shape != (length - 1, length - 1) or loss.shape != (length,) or step.shape != (length,):
@@ -127,5 +135,5 @@ def _window(group) -> Window:
     )
 
 
-def _array(group, name: str) -> np.ndarray:
+def _array(group: h5py.Group, name: str) -> np.ndarray:
     return group[name][()] if name in group else np.zeros(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -31,7 +32,7 @@ class Layout:
     families: list[tuple[int, int]]
     series: np.ndarray
     epoch_entries: np.ndarray
-    origin: dict
+    origin: dict[str, Any]
 
 
 def assemble(
@@ -47,7 +48,7 @@ def assemble(
         names = np.array([name for name, _ in layout.layers], h5py.string_dtype())
         sizes = [int(np.prod(shape)) for _, shape in layout.layers]
         group = file.create_group("layers")
-        group.create_dataset("name", data=names)
+        hdf5.put(group, "name", names, "name of each parameter tensor")
         hdf5.put(group, "size", np.array(sizes), "parameters in each parameter tensor")
         _write_steps(file.create_group("steps"), journal)
         windows = file.create_group("windows")

@@ -9,8 +9,13 @@ from typing import Protocol, TypeVar
 class Windowed(Protocol):
     """Whatever says how long its window is and how many steps its positions are apart."""
 
-    stride: int
-    length: int
+    @property
+    def stride(self) -> int:
+        """Optimizer steps between recorded positions."""
+
+    @property
+    def length(self) -> int:
+        """Recorded positions."""
 
 
 W = TypeVar("W", bound=Windowed)
@@ -27,7 +32,7 @@ def first_family(windows: Sequence[W]) -> list[W]:
     return [w for w in windows if (w.stride, w.length) == first]
 
 
-def families_that_fit(families: Sequence[Mapping], steps: int) -> list[Mapping]:
+def families_that_fit(families: Sequence[Mapping[str, int]], steps: int) -> list[Mapping[str, int]]:
     """Families of which a run has one whole window or more.
 
     Args:

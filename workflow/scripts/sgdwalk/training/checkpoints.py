@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from sgdwalk.files.atomic import written
 VERSION = 1
 
 
-def save_checkpoint(path: str | Path, content: Mapping) -> None:
+def save_checkpoint(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write nested dicts and lists of tensors, numbers and strings under ``path`` when whole."""
     content = dict(content)
     sealed = {"kind": "sgdwalk checkpoint", "version": VERSION, "content": content}
@@ -28,7 +29,7 @@ def save_checkpoint(path: str | Path, content: Mapping) -> None:
         torch.save(sealed, temporary)
 
 
-def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dict:
+def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     """Read what ``save`` wrote.
 
     Raises:
@@ -80,12 +81,12 @@ def restoring(path: str | Path) -> Iterator[None]:
         raise InputError(f"{path}: not of this run's network ({reason})") from error
 
 
-def not_reached(step: int, diverged_at: int) -> dict:
+def not_reached(step: int, diverged_at: int) -> dict[str, Any]:
     """Content of the checkpoint of a step that a diverged run never came to."""
     return {"status": "not reached", "step": step, "diverged_at": diverged_at}
 
 
-def _digest(content: Mapping) -> str:
+def _digest(content: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for part in _parts(content):
         digest.update(part)

@@ -85,7 +85,9 @@ def share(size: int, place: Place) -> tuple[int, int]:
     return size * place.rank // place.processes, size * (place.rank + 1) // place.processes
 
 
-def _shared(model: nn.Module, place: Place) -> Callable:
+def _shared(
+    model: nn.Module, place: Place
+) -> Callable[[TrainingRun, torch.Tensor, torch.Tensor], tuple[torch.Tensor, float, int]]:
     """What takes the place of ``training.forward_alone``."""
 
     def forward(

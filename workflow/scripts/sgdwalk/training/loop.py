@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from sgdwalk.training.batches import Batches
+from sgdwalk.training.losses import Criterion
 
 _EVALUATION_BATCH = 1024
 
@@ -60,7 +61,7 @@ class TrainingRun:
     optimizer: torch.optim.Optimizer
     batches: Batches
     test: tuple[torch.Tensor, torch.Tensor] | None
-    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = functional.cross_entropy
+    criterion: Criterion = functional.cross_entropy
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
     clip: float | None = None
     forward: Callable[
@@ -69,7 +70,7 @@ class TrainingRun:
     step: int = 0
     running: tuple[float, int, int] = (0.0, 0, 0)
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """All that is needed to go on from here, loadable with ``weights_only=True``."""
         cuda = torch.cuda.is_available() and next(self.model.parameters()).is_cuda
         return {
@@ -82,7 +83,7 @@ class TrainingRun:
             "running": list(self.running),
         }
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go back to what ``state`` returned."""
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
@@ -155,7 +156,10 @@ def _end_epoch(run: TrainingRun, recorder: Recorder) -> None:
 
 
 def evaluate(
-    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, criterion: Callable
+    model: nn.Module,
+    inputs: torch.Tensor,
+    labels: torch.Tensor,
+    criterion: Criterion,
 ) -> tuple[float, float]:
     """Mean loss and accuracy of a model in eval mode over a whole set; its mode is kept."""
     training = model.training

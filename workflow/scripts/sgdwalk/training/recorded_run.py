@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -47,7 +47,7 @@ def train_recorded(
     training: TrainingSettings,
     recording: RecordingSettings,
     machine: Machine,
-    origin: Mapping,
+    origin: Mapping[str, Any],
     progress: Listener,
 ) -> None:
     """Train a run to its end, from its resume point if there is one; its files are then kept.
@@ -143,7 +143,12 @@ def train_recorded(
 
 @contextmanager
 def _processes(
-    run: TrainingRun, dataset: str, training, machine: Machine, point, device
+    run: TrainingRun,
+    dataset: str,
+    training: TrainingSettings,
+    machine: Machine,
+    point: str | None,
+    device: torch.device,
 ) -> Iterator[None]:
     """Share the run with other processes, if it is to have more than one."""
     if machine.processes == 1:
@@ -166,7 +171,7 @@ def _check_processes(machine: Machine, device: torch.device) -> None:
         )
 
 
-def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> None:
+def _check_machine(point: Mapping[str, Any], machine: Machine, device: torch.device) -> None:
     """A resumed run must end as if never stopped, and rounding depends on these."""
     if point["threads"] != machine.threads:
         raise InputError(
@@ -187,7 +192,12 @@ def _check_machine(point: Mapping, machine: Machine, device: torch.device) -> No
         )
 
 
-def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings, device):
+def _make_run(
+    dataset: str | Path,
+    training: TrainingSettings,
+    recording: RecordingSettings,
+    device: torch.device,
+) -> tuple[TrainingRun, Callable[[], torch.Tensor] | None]:
     run = initial_run(read_dataset(dataset), training, device)
     probe = None
     if recording.probe:
@@ -197,6 +207,6 @@ def _make_run(dataset, training: TrainingSettings, recording: RecordingSettings,
     return run, probe
 
 
-def _families(windows: tuple[Mapping, ...], steps: int) -> list[tuple[int, int]]:
+def _families(windows: tuple[Mapping[str, int], ...], steps: int) -> list[tuple[int, int]]:
     """Window families that fit into the run."""
     return [(w["length"], w["stride"]) for w in families_that_fit(windows, steps)]

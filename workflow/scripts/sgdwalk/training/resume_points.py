@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 class Stopped(Exception):
@@ -38,7 +39,7 @@ class PointSchedule:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _notice(self, number: int, frame) -> None:
+    def _notice(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
 
     def after_step(self, step: int) -> None:

@@ -18,6 +18,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
@@ -81,11 +82,11 @@ class RunFolder:
         found = [p for name in (".resume", ".kept") for p in (self.folder / name).glob("*")]
         return sorted(p for p in found if p.name != self.identity)
 
-    def point(self) -> dict | None:
+    def point(self) -> dict[str, Any] | None:
         """The last resume point, or None if there is none."""
         return load_checkpoint(self.point_file) if self.point_file.exists() else None
 
-    def save_point(self, point: dict) -> None:
+    def save_point(self, point: dict[str, Any]) -> None:
         """Replace the resume point."""
         save_checkpoint(self.point_file, point)
 
@@ -109,13 +110,13 @@ class RunFolder:
             os.replace(temporary, target)
 
 
-def _put_away(path: Path, data: str) -> None:
+def _put_away(path: Path, data: str | None) -> None:
     target = path.with_name(f"{path.name}-data-{data}")
     _remove(target)
     os.replace(path, target)
 
 
-def _link(source, target) -> None:
+def _link(source: str | Path, target: str | Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links
@@ -129,6 +130,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _owner() -> dict:
+def _owner() -> dict[str, Any]:
     job = os.environ.get("PBS_JOBID") or os.environ.get("SLURM_JOB_ID")
     return {"host": socket.gethostname(), "process": os.getpid(), "job": job}

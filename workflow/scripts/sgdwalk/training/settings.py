@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class TrainingSettings:
     steps: int
     seed: int
     augment: bool
-    model_options: Mapping = field(default_factory=dict)
+    model_options: Mapping[str, Any] = field(default_factory=dict)
     optimizer: str = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
@@ -35,14 +36,14 @@ class TrainingSettings:
     raw: bool = False
     label_corruption: float = 0.0
     dataset_seed: int = 0
-    dataset_options: Mapping = field(default_factory=dict)
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RecordingSettings:
     """What is kept of a walk; the names are those of the config."""
 
-    windows: tuple[Mapping, ...]
+    windows: tuple[Mapping[str, int], ...]
     checkpoints: int | tuple[int, ...]
     weights: bool
     layer_grams: bool

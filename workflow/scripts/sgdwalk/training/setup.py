@@ -38,7 +38,7 @@ def prepare_device(device: str, threads: int, deterministic: bool = False) -> to
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses
     torch.use_deterministic_algorithms(deterministic or chosen.type == "cpu")
     # else every new tensor is written once more, window buffers included
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch gives the module a class that has it
     return chosen
 
 

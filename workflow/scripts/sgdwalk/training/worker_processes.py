@@ -67,7 +67,7 @@ def followers(run: TrainingRun, job: Job, processes: int, device: torch.device) 
     They end with the block, whatever happens in it, and notice when this process is killed.
     """
     folder = tempfile.TemporaryDirectory(prefix="sgdwalk-")
-    started: list[subprocess.Popen] = []
+    started: list[subprocess.Popen[str]] = []
     with folder:
         meeting = str(Path(folder.name) / "meeting")
         try:
@@ -83,7 +83,7 @@ def followers(run: TrainingRun, job: Job, processes: int, device: torch.device) 
                 process.wait()
 
 
-def _start(job: Job, place: Place) -> subprocess.Popen:
+def _start(job: Job, place: Place) -> subprocess.Popen[str]:
     library = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([library, *filter(None, sys.path)])}
     process = subprocess.Popen(
@@ -92,7 +92,7 @@ def _start(job: Job, place: Place) -> subprocess.Popen:
         env=environment,
         text=True,
     )
-    with process.stdin as stream:
+    with process.stdin as stream:  # type: ignore[union-attr]  # a pipe was asked for
         json.dump({**asdict(job), "place": asdict(place), "parent": os.getpid()}, stream)
     return process
 
