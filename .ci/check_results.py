@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 from sgdwalk.diffusion import file as diffusion_file
 from sgdwalk.geometry import file as geometry_file
 from sgdwalk.gradients import file as gradients_file
-from sgdwalk.hessian import run as run_hessian
+from sgdwalk.hessian import file as hessian_file
 from sgdwalk.noise import file as noise_file
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.training.checkpoints import load_checkpoint
@@ -31,7 +31,7 @@ def check_run(folder: Path) -> None:
     for path in saved:
         assert load_checkpoint(path)["status"] == "reached", f"{path}: not reached"
     for window in diffusion_file.read(folder / "diffusion.h5").windows:
-        assert np.isfinite(window.curves["msd"]).all(), f"{folder}: an MSD is not finite"
+        assert np.isfinite(window.msd).all(), f"{folder}: an MSD is not finite"
     geometry = geometry_file.read(folder / "geometry.h5")
     assert len(geometry.windows) == len(trajectory.windows), f"{folder}: geometry of other windows"
     for window in geometry.windows:
@@ -39,17 +39,17 @@ def check_run(folder: Path) -> None:
         assert np.isfinite(window.exponents.joseph.value), f"{folder}: no Joseph exponent"
     noise = noise_file.read(folder / "noise.h5")
     assert (noise.loss_variance > 0).all(), f"{folder}: no noise at a checkpoint"
-    entries = gradients_file.read(folder / "gradients.h5").select("entries")
-    assert all(0.4 <= row["alpha"] <= 2 for row in entries), f"{folder}: a tail index is missing"
+    tails = gradients_file.read(folder / "gradients.h5").select("entries")
+    assert all(0.4 <= tail.alpha.value <= 2 for tail in tails), f"{folder}: a tail index is missing"
 
 
 def check_hessian(folder: Path) -> None:
     """Eigenvalues of all checkpoints of a run have converged, and its steps have shares."""
-    run = run_hessian.read(folder / "hessian.h5")
-    assert set(run.status) == {"reached"}, f"{folder}: Hessians {run.status}"
-    assert run.values["converged"].all(), f"{folder}: an eigenvalue has not converged"
+    run = hessian_file.read_run(folder / "hessian.h5")
+    assert not run.missing, f"{folder}: no Hessians, because {run.missing}"
+    assert run.converged.all(), f"{folder}: an eigenvalue has not converged"
     for name in ("train_mode_eigenvalue", "replay_step_share", "variance"):
-        assert np.isfinite(run.values[name]).all(), f"{folder}: {name} is not finite"
+        assert np.isfinite(getattr(run, name)).all(), f"{folder}: {name} is not finite"
     assert ((run.overlap > 0) & (run.overlap <= 1)).all(), f"{folder}: overlaps {run.overlap}"
 
 

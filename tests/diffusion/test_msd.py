@@ -3,6 +3,7 @@
 from itertools import permutations
 from pathlib import Path
 
+import cases
 import numpy as np
 import pytest
 
@@ -19,16 +20,6 @@ from sgdwalk.geometry.effective_dimension import effective_dimension
 REFERENCE = Path(__file__).parents[1] / "data" / "trajectory_statistics.npz"
 
 
-def gram_of(positions):
-    increments = np.diff(np.asarray(positions, dtype=float), axis=0)
-    return increments @ increments.T
-
-
-def brownian_gram(steps, dimensions, seed=0):
-    increments = np.random.default_rng(seed).standard_normal((steps, dimensions))
-    return increments @ increments.T
-
-
 @pytest.fixture(scope="module")
 def walk():
     return np.random.default_rng(2).standard_normal((80, 6)).cumsum(axis=0)
@@ -41,20 +32,19 @@ def reference():
 
 
 def test_msd_equals_that_of_the_positions(walk):
-    lags, msd = mean_squared_displacement(gram_of(walk))
-    direct = [((walk[lag:] - walk[:-lag]) ** 2).sum(axis=1).mean() for lag in range(1, 80)]
+    lags, msd = mean_squared_displacement(cases.gram_of_positions(walk))
     np.testing.assert_array_equal(lags, np.arange(1, 80))
-    np.testing.assert_allclose(msd, direct, rtol=1e-12)
+    np.testing.assert_allclose(msd, cases.exact_msd(walk), rtol=1e-12)
 
 
 def test_msd_matches_the_original_code(reference):
-    lags, msd = mean_squared_displacement(gram_of(reference["weights"]))
+    lags, msd = mean_squared_displacement(cases.gram_of_positions(reference["weights"]))
     np.testing.assert_array_equal(lags, reference["lag"])
     np.testing.assert_allclose(msd, reference["msd"], rtol=1e-4)
 
 
 def test_squared_displacement_is_from_the_first_position(reference):
-    lags, displacement = squared_displacement(gram_of(reference["weights"]))
+    lags, displacement = squared_displacement(cases.gram_of_positions(reference["weights"]))
     weights = reference["weights"]
     assert lags[-1] == 39
     np.testing.assert_allclose(displacement, ((weights[1:] - weights[0]) ** 2).sum(axis=1))
@@ -66,12 +56,12 @@ def test_the_original_s_squared_displacement_is_no_displacement(reference):
     weights = reference["weights"]
     original = ((weights - weights[:, :1]) ** 2).sum(axis=1)
     np.testing.assert_allclose(reference["msd_no_average"], original, rtol=1e-4)
-    ours = squared_displacement(gram_of(weights))[1]
+    ours = squared_displacement(cases.gram_of_positions(weights))[1]
     assert np.abs(reference["msd_no_average"][1:] / ours - 1).max() > 0.5
 
 
 def test_lags_are_optimizer_steps(walk):
-    gram = gram_of(walk)
+    gram = cases.gram_of_positions(walk)
     for function in (
         mean_squared_displacement,
         squared_displacement,
@@ -83,7 +73,9 @@ def test_lags_are_optimizer_steps(walk):
 
 
 def test_ballistic_walk_has_msd_of_lag_squared():
-    lags, msd = mean_squared_displacement(gram_of(np.arange(50.0)[:, None] * [3.0, 4.0]))
+    lags, msd = mean_squared_displacement(
+        cases.gram_of_positions(np.arange(50.0)[:, None] * [3.0, 4.0])
+    )
     np.testing.assert_allclose(msd, 25.0 * lags**2)
 
 
@@ -138,7 +130,7 @@ def test_shuffled_band_holds_a_brownian_walk_and_not_a_persistent_one():
 
 
 def test_shuffled_null_depends_on_its_seed_alone(walk):
-    gram = gram_of(walk)
+    gram = cases.gram_of_positions(walk)
     first, again = (shuffled_null(gram, 40, seed=5) for _ in range(2))
     np.testing.assert_array_equal(first.low, again.low)
     assert not np.array_equal(first.low, shuffled_null(gram, 40, seed=6).low)
@@ -155,8 +147,8 @@ def test_drift_removed_msd_is_that_of_the_walk_without_drift():
 
 @pytest.mark.parametrize("dimensions", [1, 30, 1000])
 def test_effective_dimension_of_a_brownian_walk_is_its_dimension(dimensions):
-    estimate = effective_dimension(brownian_gram(500, dimensions))
-    assert estimate == pytest.approx(dimensions, rel=0.1)
+    steps = cases.brownian(np.random.default_rng(0), 500, dimensions)
+    assert effective_dimension(cases.gram(steps)) == pytest.approx(dimensions, rel=0.1)
 
 
 def test_effective_dimension_of_unequal_directions():

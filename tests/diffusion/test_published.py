@@ -41,23 +41,24 @@ def test_every_fit_is_physical(fits):
     for fit in fits.values():
         assert fit.regimes in (2, 3)
         for segment in fit.segments:
-            assert 0.5 < segment.exponent < 1.5
-            assert segment.interval[0] <= segment.exponent <= segment.interval[1]
+            assert 0.5 < segment.exponent.value < 1.5
+            assert segment.exponent.low <= segment.exponent.value <= segment.exponent.high
             assert segment.last_lag > 2.99 * segment.first_lag
-        assert fit.crossover_lag_interval[0] <= fit.crossover_lag <= fit.crossover_lag_interval[1]
+        crossover = fit.crossover_lag
+        assert crossover.low <= crossover.value <= crossover.high
 
 
 @pytest.mark.parametrize("start", [1, 10001, 20001])
 def test_early_windows_are_slow_then_superdiffusive_then_subdiffusive(fits, start):
-    short, middle, long = (segment.exponent for segment in fits[start].segments)
+    short, middle, long = (segment.exponent.value for segment in fits[start].segments)
     assert short < 0.9
-    assert fits[start].exponent_max == middle > 1.05
+    assert fits[start].exponent_max.value == middle > 1.05
     assert long < 0.9
 
 
 @pytest.mark.parametrize("start", [60001, 80001, 100001])
 def test_late_windows_slow_down_and_are_nowhere_superdiffusive(fits, start):
-    exponents = [segment.exponent for segment in fits[start].segments]
+    exponents = [segment.exponent.value for segment in fits[start].segments]
     assert exponents == sorted(exponents, reverse=True)
     assert 0.9 < exponents[0] < 1.0
     assert exponents[-1] < 0.8
@@ -68,4 +69,4 @@ def test_segments_agree_with_the_local_exponent_within_them(curves, fits):
         lags, local = local_exponent(*curves[start])
         for segment in fit.segments:
             inside = (lags > 1.3 * segment.first_lag) & (lags < segment.last_lag / 1.3)
-            assert np.mean(local[inside]) == pytest.approx(segment.exponent, abs=0.12)
+            assert np.mean(local[inside]) == pytest.approx(segment.exponent.value, abs=0.12)

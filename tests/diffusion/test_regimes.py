@@ -1,8 +1,8 @@
 """Regimes of known curves and walks, and how often the intervals hold the truth."""
 
+import cases
 import numpy as np
 import pytest
-from scipy.linalg import toeplitz
 
 from sgdwalk.diffusion import regimes
 from sgdwalk.diffusion.covariance import brownian_covariance, msd_covariance
@@ -22,18 +22,6 @@ def power_law(lags, exponents, crossovers=(), scale=0.02):
     return np.exp(y)
 
 
-def increment_root(hurst, steps):
-    """Cholesky factor of the covariance of fractional Gaussian noise."""
-    k = np.arange(steps, dtype=float)
-    row = 0.5 * (np.abs(k + 1) ** (2 * hurst) + np.abs(k - 1) ** (2 * hurst) - 2 * k ** (2 * hurst))
-    return np.linalg.cholesky(toeplitz(row))
-
-
-def gaussian_gram(root, dimensions, generator):
-    increments = root @ generator.standard_normal((len(root), dimensions))
-    return increments @ increments.T
-
-
 def fitted_window(gram):
     lags, msd = mean_squared_displacement(gram)
     return fit_window(lags, msd, effective_dimension(gram))[0]
@@ -43,22 +31,22 @@ def fitted_window(gram):
     ("hurst", "exponent"), [(0.3, 0.6), (0.5, 1.0), (0.8, 1.6)], ids=["sub", "brownian", "super"]
 )
 def test_a_walk_of_known_exponent_has_one_regime(hurst, exponent):
-    gram = gaussian_gram(increment_root(hurst, 499), 1000, np.random.default_rng(1))
-    fit = fitted_window(gram)
+    increments = cases.fractional(np.random.default_rng(1), 499, 1000, hurst)
+    fit = fitted_window(cases.gram(increments))
     assert fit.regimes == 1
     assert fit.exponent_short == fit.exponent_max == fit.exponent_long
-    assert fit.exponent_long == pytest.approx(exponent, abs=0.01)
-    assert np.isnan(fit.crossover_lag)
-    assert np.isnan(fit.crossover_lag_interval).all()
+    assert fit.exponent_long.value == pytest.approx(exponent, abs=0.01)
+    crossover = fit.crossover_lag
+    assert np.isnan([crossover.value, crossover.low, crossover.high]).all()
     assert fit.largest_lag == 250
 
 
 def test_a_ballistic_walk_has_exponent_two():
     noise = np.random.default_rng(2).standard_normal((299, 50))
     increments = np.ones((299, 50)) + 1e-3 * noise
-    fit = fitted_window(increments @ increments.T)
+    fit = fitted_window(cases.gram(increments))
     assert fit.regimes == 1
-    assert fit.exponent_max == pytest.approx(2.0, abs=0.005)
+    assert fit.exponent_max.value == pytest.approx(2.0, abs=0.005)
 
 
 CURVES = [
@@ -82,36 +70,39 @@ def test_one_to_three_regimes_are_recovered(exponents, crossovers, given):
     if given == "covariance":
         covariance = msd_covariance(lags, msd, 1000, 500)
     fit = regimes.fit_regimes(lags, msd, covariance)
-    found = [segment.exponent for segment in fit.segments]
+    found = [segment.exponent.value for segment in fit.segments]
     assert found == pytest.approx(exponents, abs=0.01)
     assert [segment.first_lag for segment in fit.segments[1:]] == pytest.approx(
         crossovers, rel=0.02
     )
     for segment, exponent in zip(fit.segments, exponents, strict=True):
-        assert segment.interval[0] < exponent < segment.interval[1]
+        assert segment.exponent.low < exponent < segment.exponent.high
     if crossovers:
-        low, high = fit.crossover_lag_interval
+        low, high = fit.crossover_lag.low, fit.crossover_lag.high
         assert low < crossovers[-1] < high
     np.testing.assert_allclose(fit.fitted, power_law(fit.lags, exponents, crossovers), rtol=0.02)
+
+
+def ends(estimate):
+    return estimate.low, estimate.high
 
 
 def test_lags_in_steps_of_a_stride_move_the_crossover_and_nothing_else():
     lags = np.arange(1, 500)
     msd = power_law(lags, (0.7, 1.4), (30,))
     one, ten = regimes.fit_regimes(lags, msd), regimes.fit_regimes(10 * lags, msd)
-    assert ten.crossover_lag == pytest.approx(10 * one.crossover_lag)
-    assert ten.exponent_short_interval == pytest.approx(one.exponent_short_interval)
-    gram = gaussian_gram(increment_root(0.5, 199), 100, np.random.default_rng(3))
+    assert ten.crossover_lag.value == pytest.approx(10 * one.crossover_lag.value)
+    assert ends(ten.exponent_short) == pytest.approx(ends(one.exponent_short))
+    gram = cases.gram(cases.brownian(np.random.default_rng(3), 199, 100))
     lags, msd = mean_squared_displacement(gram)
     one, ten = (fit_window(stride * lags, msd, 100.0)[0] for stride in (1, 10))
-    assert ten.exponent_long_interval == pytest.approx(one.exponent_long_interval)
+    assert ends(ten.exponent_long) == pytest.approx(ends(one.exponent_long))
 
 
 def test_exponent_max_is_of_the_steepest_segment():
     fit = regimes.fit_regimes(np.arange(1, 500), power_law(np.arange(1, 500), *CURVES[3]))
     assert fit.exponent_max == fit.segments[1].exponent
-    assert fit.exponent_max_interval == fit.segments[1].interval
-    assert fit.crossover_lag == fit.segments[2].first_lag
+    assert fit.crossover_lag.value == fit.segments[2].first_lag
 
 
 def test_the_answer_is_repeated_for_shorter_lags():
@@ -122,7 +113,7 @@ def test_the_answer_is_repeated_for_shorter_lags():
     assert half.largest_lag == pytest.approx(250, rel=0.16)
     assert quarter.largest_lag == pytest.approx(125, rel=0.16)
     assert (fit.regimes, half.regimes, quarter.regimes) == (3, 3, 2)
-    assert quarter.exponent_long == pytest.approx(1.4, abs=0.05)  # 80 to 125 is no regime
+    assert quarter.exponent_long.value == pytest.approx(1.4, abs=0.05)  # 80 to 125 is no regime
     assert half.shorter == quarter.shorter == ()
 
 
@@ -152,12 +143,9 @@ def test_brownian_covariance_is_that_of_a_gaussian_walk_with_linear_msd():
 def test_msd_covariance_is_the_scatter_of_simulated_walks(hurst):
     """600 walks in 30 dimensions: standard deviations to 8 %, correlations to 0.1."""
     lags = np.array([1, 3, 10, 30, 60])
-    root, generator = increment_root(hurst, 119), np.random.default_rng(4)
-    positions = np.cumsum(root @ generator.standard_normal((600, 119, 30)), axis=1)
-    positions = np.concatenate([np.zeros((600, 1, 30)), positions], axis=1)
-    logs = np.log(
-        [((positions[:, lag:] - positions[:, :-lag]) ** 2).sum(axis=2).mean(axis=1) for lag in lags]
-    )
+    rng = np.random.default_rng(4)
+    walks = (cases.positions(cases.fractional(rng, 119, 30, hurst)) for _ in range(600))
+    logs = np.log([cases.exact_msd(walk)[lags - 1] for walk in walks]).T
     seen = np.cov(logs)
     predicted = msd_covariance(lags, lags ** (2 * hurst), 30.0, 120)
     spread = np.sqrt(predicted.diagonal())
@@ -184,14 +172,14 @@ def test_intervals_hold_the_truth_at_their_nominal_rate(dimensions):
     generator = np.random.default_rng(5)
     errors, held, single = [], 0, 0
     for hurst in (0.3, 0.5, 0.8):
-        root = increment_root(hurst, 199)
         for _ in range(20):
-            fit = fitted_window(gaussian_gram(root, dimensions, generator))
-            low, high = fit.exponent_long_interval
+            increments = cases.fractional(generator, 199, dimensions, hurst)
+            fit = fitted_window(cases.gram(increments))
+            low, high = fit.exponent_long.low, fit.exponent_long.high
             held += low <= 2 * hurst <= high
             single += fit.regimes == 1
-            low, high = fit.exponent_short_interval
-            errors.append((fit.exponent_short - 2 * hurst) / ((high - low) / 3.92))
+            low, high = fit.exponent_short.low, fit.exponent_short.high
+            errors.append((fit.exponent_short.value - 2 * hurst) / ((high - low) / 3.92))
     assert held >= 52
     assert single >= 56
     assert 0.75 < np.sqrt(np.mean(np.square(errors))) < 1.3

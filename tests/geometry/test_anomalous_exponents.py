@@ -1,19 +1,22 @@
-import known_walks
+from dataclasses import replace
+
+import cases
 import numpy as np
 import pytest
 
 from sgdwalk.diffusion.msd import mean_squared_displacement
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.anomalous_exponents import anomalous_exponents, pool_seeds
 from sgdwalk.geometry.shuffled import shuffled
 
 WALKS = {
-    "brownian": (known_walks.brownian, (), (0.5, 0.5, 0.5, 0.5)),
-    "persistent": (known_walks.fractional, (0.75,), (0.75, 0.75, 0.5, 0.5)),
-    "antipersistent": (known_walks.fractional, (0.3,), (0.3, 0.3, 0.5, 0.5)),
-    "levy": (known_walks.levy_flight, (1.5,), (2 / 3, 0.5, 2 / 3, 0.5)),
-    "young": (known_walks.scaled_brownian, (0.3,), (0.3, 0.5, 0.5, 0.3)),
-    "hastening": (known_walks.scaled_brownian, (0.8,), (0.8, 0.5, 0.5, 0.8)),
+    "brownian": (cases.brownian, (), (0.5, 0.5, 0.5, 0.5)),
+    "persistent": (cases.fractional, (0.75,), (0.75, 0.75, 0.5, 0.5)),
+    "antipersistent": (cases.fractional, (0.3,), (0.3, 0.3, 0.5, 0.5)),
+    "levy": (cases.levy_flight, (1.5,), (2 / 3, 0.5, 2 / 3, 0.5)),
+    "young": (cases.scaled_brownian, (0.3,), (0.3, 0.5, 0.5, 0.3)),
+    "hastening": (cases.scaled_brownian, (0.8,), (0.8, 0.5, 0.5, 0.8)),
 }
 
 
@@ -22,12 +25,12 @@ def estimates(exponents):
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_exponents_of_known_walks(walk):
+def test_exponents_of_cases(walk):
     """H, J, L and M of six processes, and that H = J + L + M - 1."""
     increments, parameters, truth = WALKS[walk]
     seeds = [
         anomalous_exponents(
-            known_walks.gram(increments(np.random.default_rng(seed), 999, 20, *parameters))
+            cases.gram(increments(np.random.default_rng(seed), 999, 20, *parameters))
         )
         for seed in range(10)
     ]
@@ -48,8 +51,8 @@ def test_exponents_of_known_walks(walk):
 
 def test_ageing_is_told_from_memory_in_one_window():
     rng = np.random.default_rng(1)
-    ageing = anomalous_exponents(known_walks.gram(known_walks.scaled_brownian(rng, 999, 20, 0.8)))
-    memory = anomalous_exponents(known_walks.gram(known_walks.fractional(rng, 999, 20, 0.8)))
+    ageing = anomalous_exponents(cases.gram(cases.scaled_brownian(rng, 999, 20, 0.8)))
+    memory = anomalous_exponents(cases.gram(cases.fractional(rng, 999, 20, 0.8)))
     assert ageing.moses.low > 0.7
     assert ageing.joseph.low < 0.5 < ageing.joseph.high
     assert memory.joseph.low > 0.7
@@ -57,8 +60,8 @@ def test_ageing_is_told_from_memory_in_one_window():
 
 
 def test_exponents_are_slopes_of_what_they_say():
-    increments = known_walks.scaled_brownian(np.random.default_rng(5), 300, 4, 0.7)
-    gram = known_walks.gram(increments)
+    increments = cases.scaled_brownian(np.random.default_rng(5), 300, 4, 0.7)
+    gram = cases.gram(increments)
     result = anomalous_exponents(gram, fit_range=(5, 300), lag_range=(5, 60))
 
     def slope(t, values):
@@ -85,8 +88,8 @@ def test_a_ballistic_walk_is_all_memory():
 
 def test_shuffling_destroys_memory_and_ageing():
     rng = np.random.default_rng(2)
-    increments = known_walks.fractional(rng, 999, 50, 0.75) * np.arange(1, 1000)[:, None] ** 0.3
-    gram = known_walks.gram(increments - increments.mean(axis=0))
+    increments = cases.fractional(rng, 999, 50, 0.75) * np.arange(1, 1000)[:, None] ** 0.3
+    gram = cases.gram(increments - increments.mean(axis=0))
     null = anomalous_exponents(shuffled(gram, seed=0))
     assert null.joseph.value == pytest.approx(0.5, abs=0.04)
     assert null.moses.value == pytest.approx(0.5, abs=0.04)
@@ -99,3 +102,11 @@ def test_bad_input_is_named():
         anomalous_exponents(np.zeros((100, 100)))
     with pytest.raises(InputError, match="seeds"):
         pool_seeds([])
+
+
+def test_seeds_of_which_one_has_no_exponent_have_no_mean():
+    found = [anomalous_exponents(np.eye(100)) for _ in range(3)]
+    found[1] = replace(found[1], noah=Estimate.undefined())
+    pooled = pool_seeds(found)
+    assert not pooled.noah.defined
+    assert pooled.hurst.value == pytest.approx(found[0].hurst.value)

@@ -1,4 +1,4 @@
-import known_walks
+import cases
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -7,9 +7,9 @@ from sgdwalk.geometry.components import walk_modes
 
 
 def test_modes_are_those_of_the_positions():
-    increments = known_walks.brownian(np.random.default_rng(0), 199, 6)
+    increments = cases.brownian(np.random.default_rng(0), 199, 6)
     positions = np.vstack([np.zeros(6), increments.cumsum(axis=0)])
-    modes = walk_modes(known_walks.gram(increments), 4)
+    modes = walk_modes(cases.gram(increments), 4)
     peer = PCA(4).fit(positions)
     np.testing.assert_allclose(modes.variance, peer.explained_variance_)
     np.testing.assert_allclose(modes.share, peer.explained_variance_ratio_)
@@ -17,7 +17,7 @@ def test_modes_are_those_of_the_positions():
 
 
 def test_a_brownian_walk_meets_its_null():
-    modes = walk_modes(known_walks.gram(known_walks.brownian(np.random.default_rng(1), 999, 400)))
+    modes = walk_modes(cases.gram(cases.brownian(np.random.default_rng(1), 999, 400)), 10)
     inside = (modes.share_low < modes.brownian) & (modes.brownian < modes.share_high)
     assert inside.sum() >= 8
     assert np.sum(np.abs(modes.share - modes.brownian) < 2.6 * modes.brownian_error) >= 9
@@ -32,14 +32,12 @@ def test_a_brownian_walk_meets_its_null():
 
 def test_intervals_cover_the_spread_of_walks_in_few_dimensions():
     rng = np.random.default_rng(2)
-    results = [
-        walk_modes(known_walks.gram(known_walks.brownian(rng, 299, 20)), 3) for _ in range(40)
-    ]
+    results = [walk_modes(cases.gram(cases.brownian(rng, 299, 20)), 3) for _ in range(40)]
     inside = [(r.share_low < r.brownian) & (r.brownian < r.share_high) for r in results]
     assert np.all(np.sum(inside, axis=0) >= 34)
 
 
 def test_a_persistent_walk_has_more_in_its_first_mode():
-    increments = known_walks.fractional(np.random.default_rng(3), 499, 100, 0.8)
-    modes = walk_modes(known_walks.gram(increments), 3)
+    increments = cases.fractional(np.random.default_rng(3), 499, 100, 0.8)
+    modes = walk_modes(cases.gram(increments), 3)
     assert modes.share_low[0] > modes.brownian[0] + 2 * modes.brownian_error[0]

@@ -1,4 +1,4 @@
-import known_walks
+import cases
 import numpy as np
 import pytest
 
@@ -9,7 +9,7 @@ from sgdwalk.geometry.shuffled import shuffled
 
 
 def test_fragments_are_what_geometry_says():
-    gram = known_walks.gram(known_walks.brownian(np.random.default_rng(0), 300, 4))
+    gram = cases.gram(cases.brownian(np.random.default_rng(0), 300, 4))
     result = random_fragments(gram, 50, seed=1, fragments=40)
     distances = squared_distances(gram)
     np.testing.assert_allclose(
@@ -21,7 +21,7 @@ def test_fragments_are_what_geometry_says():
 
 
 def test_all_fragments_are_taken_if_there_are_few():
-    gram = known_walks.gram(known_walks.brownian(np.random.default_rng(0), 120, 4))
+    gram = cases.gram(cases.brownian(np.random.default_rng(0), 120, 4))
     result = random_fragments(gram, 100, seed=1)
     np.testing.assert_array_equal(result.start, range(21))
     assert result.ratio.low < result.ratio.value < result.ratio.high
@@ -29,7 +29,7 @@ def test_all_fragments_are_taken_if_there_are_few():
 
 def test_excursion_of_a_brownian_bridge_in_many_dimensions():
     # Far from the chord by the bridge's own spread: largest at half length, a quarter of |chord|^2.
-    gram = known_walks.gram(known_walks.brownian(np.random.default_rng(2), 999, 3000))
+    gram = cases.gram(cases.brownian(np.random.default_rng(2), 999, 3000))
     ratio = random_fragments(gram, 100, seed=0).ratio
     assert ratio.value == pytest.approx(0.25, abs=0.02)
 
@@ -43,8 +43,8 @@ def test_a_straight_line_has_no_resolved_excursion():
 
 def test_a_persistent_walk_bulges_less_than_its_shuffled_null():
     rng = np.random.default_rng(3)
-    increments = known_walks.fractional(rng, 999, 10, 0.8)
-    gram = known_walks.gram(increments - increments.mean(axis=0))
+    increments = cases.fractional(rng, 999, 10, 0.8)
+    gram = cases.gram(increments - increments.mean(axis=0))
     ratio = random_fragments(gram, 100, seed=0).ratio
     null = random_fragments(shuffled(gram, seed=1), 100, seed=0).ratio
     assert ratio.high < null.low

@@ -1,4 +1,4 @@
-import known_walks
+import cases
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import minimum_spanning_tree
@@ -34,9 +34,9 @@ def test_points_that_fill_a_cube_have_its_dimension(dimension):
 def test_walks_have_the_dimension_of_their_path():
     # 2 for a Brownian walk, 1 / H for a fractional one; a thousand points come out a tenth high.
     rng = np.random.default_rng(4)
-    gram = known_walks.gram(known_walks.brownian(rng, 999, 50))
+    gram = cases.gram(cases.brownian(rng, 999, 50))
     brownian = homology_dimension(squared_distances(gram), seed=0).dimension
-    gram = known_walks.gram(known_walks.fractional(rng, 999, 50, 0.75))
+    gram = cases.gram(cases.fractional(rng, 999, 50, 0.75))
     persistent = homology_dimension(squared_distances(gram), seed=0).dimension
     null = homology_dimension(squared_distances(shuffled(gram, seed=0)), seed=0).dimension
     assert brownian.value == pytest.approx(2, rel=0.15)

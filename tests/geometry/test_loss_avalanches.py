@@ -74,7 +74,7 @@ def test_what_follows_the_longest():
 
 def test_moving_variance_is_that_of_each_window():
     loss = np.random.default_rng(2).standard_normal(250)
-    result = moving_variance(loss)
+    result = moving_variance(loss, 100)
     assert result.shape == (151,)
     np.testing.assert_allclose(result[37], np.var(loss[37:137], ddof=1))
 
@@ -83,6 +83,6 @@ def test_bad_losses_are_named():
     with pytest.raises(InputError, match="finite"):
         loss_increments(np.array([1.0, np.inf, 2.0, 3.0]))
     with pytest.raises(InputError, match="window 100"):
-        moving_variance(np.ones(50))
+        moving_variance(np.ones(50), 100)
     with pytest.raises(InputError, match="contour"):
         after_longest(find_avalanches(np.arange(50.0)), np.arange(50.0), np.ones((3, 3)))

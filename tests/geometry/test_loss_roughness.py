@@ -1,6 +1,6 @@
 from pathlib import Path
 
-import known_walks
+import cases
 import numpy as np
 import pytest
 
@@ -14,7 +14,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "trajectory_statistics.npz"
 @pytest.mark.parametrize("hurst", [0.3, 0.5, 0.8])
 def test_a_free_walker_measures_the_roughness_of_its_landscape(hurst):
     estimates = [
-        mean_squared_loss_difference(*known_walks.free_walk(seed, hurst)).hurst for seed in range(8)
+        mean_squared_loss_difference(*cases.free_walk(seed, hurst)).hurst for seed in range(8)
     ]
     assert np.mean([e.value for e in estimates]) == pytest.approx(hurst, abs=0.04)
     # 95 % intervals: fewer than six of eight has a chance below one in a hundred.
@@ -23,14 +23,14 @@ def test_a_free_walker_measures_the_roughness_of_its_landscape(hurst):
 
 def test_roughness_in_the_plane():
     values = [
-        mean_squared_loss_difference(*known_walks.free_walk(seed, 0.3, dimension=2)).hurst.value
+        mean_squared_loss_difference(*cases.free_walk(seed, 0.3, dimension=2)).hurst.value
         for seed in range(8)
     ]
     assert np.mean(values) == pytest.approx(0.3, abs=0.06)
 
 
 def test_a_straight_walk_over_a_fractional_brownian_line():
-    loss = known_walks.fractional(np.random.default_rng(4), 1000, 1, 0.7)[:, 0].cumsum()
+    loss = cases.fractional(np.random.default_rng(4), 1000, 1, 0.7)[:, 0].cumsum()
     contour = contour_lengths(np.ones((999, 999)))
     hurst = mean_squared_loss_difference(contour, loss).hurst
     assert hurst.low < 0.7 < hurst.high
@@ -39,8 +39,8 @@ def test_a_straight_walk_over_a_fractional_brownian_line():
 
 def test_a_quadratic_bowl_is_smooth_and_its_own_null():
     rng = np.random.default_rng(5)
-    positions = known_walks.brownian(rng, 500, 3).cumsum(axis=0)
-    gram = known_walks.gram_of_positions(positions)
+    positions = cases.brownian(rng, 500, 3).cumsum(axis=0)
+    gram = cases.gram_of_positions(positions)
     distance = np.sqrt(squared_distances(gram))
     minimum = np.array([200.0, 0, 0])
     loss = np.sum((positions - minimum) ** 2 * [1.0, 2, 3], axis=1) / 2
@@ -52,7 +52,7 @@ def test_a_quadratic_bowl_is_smooth_and_its_own_null():
 
 def noisy_walk(seed):
     """A walk over H = 0.5, with minibatch noise as large as the loss difference of one step."""
-    distance, clean = known_walks.free_walk(seed, 0.5)
+    distance, clean = cases.free_walk(seed, 0.5)
     noise = np.sqrt(np.mean(np.diff(clean) ** 2))
     loss = clean + noise * np.random.default_rng([1, seed]).standard_normal(clean.size)
     return distance, clean, loss, np.full(clean.size, noise**2)
@@ -87,7 +87,7 @@ def test_roughness_survives_minibatch_noise_once_the_floor_is_subtracted():
 
 def test_noise_alone_has_no_roughness():
     rng = np.random.default_rng(7)
-    distance, _ = known_walks.free_walk(7, 0.5)
+    distance, _ = cases.free_walk(7, 0.5)
     curve = mean_squared_loss_difference(distance, rng.standard_normal(1000), np.ones(1000))
     known = np.isfinite(curve.msl_error)
     assert curve.upper_limit[known].mean() > 0.8
@@ -99,7 +99,7 @@ def test_pairs_are_those_of_the_original():
     with np.load(REFERENCE) as data:
         weights, loss = data["weights"], data["loss"]
         distance, difference = data["pair_distance"], data["pair_squared_loss_difference"]
-    ours = np.sqrt(squared_distances(known_walks.gram_of_positions(weights)))
+    ours = np.sqrt(squared_distances(cases.gram_of_positions(weights)))
     curve = mean_squared_loss_difference(ours, loss, bins=8)
     assert curve.pairs.sum() == distance.size
     ends = np.cumsum(curve.pairs)  # the original's list is sorted by distance, as bins are

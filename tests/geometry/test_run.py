@@ -1,41 +1,47 @@
 """Geometry of windows and runs: what comes out, what a file keeps, what short windows lack."""
 
 import dataclasses
+import inspect
 from types import SimpleNamespace
+from unittest.mock import Mock
 
+import cases
 import h5py
-import known_walks
 import numpy as np
 import pytest
+import yaml
+from workflow_copy import ROOT
 
+from sgdwalk.diffusion.window import analyse_diffusion
 from sgdwalk.errors import InputError
 from sgdwalk.files import records
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.geometry import ensemble
+from sgdwalk.geometry import distances, ensemble, ensemble_file
 from sgdwalk.geometry import file as geometry_file
 from sgdwalk.geometry.estimates import estimates, nulls, undefined
 from sgdwalk.geometry.excursions import random_fragments, typical_fragment
 from sgdwalk.geometry.path_dimension import shuffled_dimension
-from sgdwalk.geometry.run import analyse_run
+from sgdwalk.geometry.run import RunGeometry, analyse
 from sgdwalk.geometry.table import ensemble_rows, geometry_rows
 from sgdwalk.geometry.window import LossNoise, analyse_window
 from sgdwalk.noise import floor
 from sgdwalk.recording.trajectory import Window
 
 LENGTH = 200
+SETTINGS = {"fragments": (20,), "components": 10, "seed": 0}
 
 
 def window(seed=0, length=LENGTH, start=0, probe=True, noise=0.0):
     """A Brownian walk in 20 dimensions over a bowl whose minimum is far away."""
     rng = np.random.default_rng([seed, start])
-    positions = known_walks.brownian(rng, length - 1, 20).cumsum(axis=0)
+    positions = cases.brownian(rng, length - 1, 20).cumsum(axis=0)
     positions = np.vstack([np.zeros(20), positions])
     clean = np.sum((positions - 100.0) ** 2, axis=1) / 1e4
     return Window(
         length,
         1,
         start,
-        known_walks.gram_of_positions(positions),
+        cases.gram_of_positions(positions),
         clean + noise * rng.standard_normal(length),
         start + np.arange(length),
         clean if probe else None,
@@ -54,7 +60,8 @@ def run(windows, loss=None, diverged_at=None):
         loss_variance=np.array([1e-4, 1e-4, np.nan]),
         loss=np.zeros((3, 64)),
     )
-    return trajectory, analyse_run(trajectory, noise, fragments=(20, 300), ageing_lags=(1, 4, 100))
+    settings = SETTINGS | {"fragments": (20, 300), "ageing_lags": (1, 4, 100)}
+    return trajectory, analyse(trajectory, noise, **settings, moving_window=100)
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +98,78 @@ def test_what_a_window_is_too_short_for_is_named(analysed):
 
 
 def test_a_very_short_window_is_analysed_as_far_as_it_goes():
-    found = analyse_window(window(length=20), fragments=(5, 50), components=30)
+    found = analyse_window(window(length=20), None, fragments=(5, 50), components=30, seed=0)
     assert found.modes.share.size == 19
     assert found.homology is None
-    assert "T >= 50" in found.missing["homology"]
+    for name in ("homology", "shuffled_homology"):
+        assert "T >= 50" in found.missing[name]
+        assert "T >= 50" in undefined(found)[name]
     assert "quadratic" in found.missing
     assert "homology_dimension" not in estimates(found)
 
 
+def resting(first, last):
+    """A window whose walk stands still from one part of its steps to another."""
+    steps = cases.at_rest(lambda rng, n: cases.brownian(rng, n, 3), first, last)
+    increments = steps(np.random.default_rng(0), LENGTH - 1)
+    return dataclasses.replace(window(), gram=cases.gram(increments))
+
+
+def test_a_null_that_fails_is_not_the_analysis():
+    found = analyse_window(resting(1 / 3, 1), None, **SETTINGS)
+    assert found.exponents is not None
+    assert found.shuffled_exponents is None
+    assert "exponents" not in found.missing
+    assert "exponents" not in undefined(found)
+    assert "rests" in undefined(found)["shuffled_exponents"]
+
+
+def test_an_analysis_that_fails_is_not_its_null():
+    found = analyse_window(resting(0, 1 / 10), None, **SETTINGS)
+    assert found.exponents is None
+    assert found.shuffled_exponents is not None
+    assert "rests" in found.missing["exponents"]
+    assert "shuffled_exponents" not in found.missing
+    (row,) = geometry_rows("run", {}, run_of(found))
+    assert "exponents: " in row["undefined"]
+    assert "shuffled_exponents" not in row["undefined"]
+
+
+def run_of(found):
+    """A run of one window."""
+    return RunGeometry((found,), {}, np.zeros(0), 100, None)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "matrices"),
+    [
+        # the window's own; that in random order comes of it and needs no check
+        (lambda w: analyse_window(w, None, (20, 50), 10, 0), (1, 2)),
+        # the window's own, and that without its drift
+        (lambda w: analyse_diffusion(w.gram, permutations=40), (2, 2)),
+    ],
+    ids=["geometry", "diffusion"],
+)
+def test_a_matrix_is_checked_once_and_its_distances_are_made_once(monkeypatch, analysis, matrices):
+    checks = Mock(wraps=distances._asymmetry)
+    squares = Mock(wraps=distances._block_sums)
+    monkeypatch.setattr(distances, "_asymmetry", checks)
+    monkeypatch.setattr(distances, "_block_sums", squares)
+    analysis(window())
+    assert (checks.call_count, squares.call_count) == matrices
+
+
+def test_settings_have_their_defaults_in_the_schema_alone():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/geometry.yaml").read_text())
+    _, _, *settings = inspect.signature(analyse).parameters.values()
+    assert {p.name for p in settings} == schema["properties"].keys()
+    of_window = inspect.signature(analyse_window).parameters.values()
+    assert {p.default for p in (*settings, *of_window)} == {inspect.Parameter.empty}
+
+
 def test_structure_functions_of_noisy_losses_need_a_probe():
     noisy = window(probe=False, noise=1.0)
-    found = analyse_window(noisy, LossNoise(np.full(LENGTH, 1.0), 0.1), fragments=(20,))
+    found = analyse_window(noisy, LossNoise(np.full(LENGTH, 1.0), 0.1), **SETTINGS)
     assert found.distance.structure is None
     assert "recording.probe" in found.missing["distance.structure"]
     assert found.distance.minibatch.upper_limit.any()
@@ -113,7 +181,7 @@ def test_ageing_uses_the_lags_that_fit(analysed):
     assert found.lag.tolist() == [1, 4]  # 100 is more than a quarter of the window
     assert found.start.tolist() == [0, 200, 400]
     for fit in found.fits:
-        assert fit.exponent_low < 0 < fit.exponent_high
+        assert fit.exponent.low < 0 < fit.exponent.high
 
 
 def same(one, other):
@@ -152,7 +220,7 @@ def test_every_dataset_says_what_it_is(analysed, tmp_path):
 
 def test_a_dataset_without_meaning_is_refused(tmp_path):
     with h5py.File(tmp_path / "any.h5", "w") as file, pytest.raises(KeyError, match="no meaning"):
-        records.write(file, Estimate(1.0, 0.0, 2.0), {"other": ("x", "1")})
+        records.write(file, Estimate(1.0, 0.0, 2.0))
 
 
 def test_a_diverged_run_has_a_whole_file_and_one_row(tmp_path):
@@ -169,7 +237,9 @@ def test_rows_hold_estimates_their_ends_and_nulls(analysed):
     rows = geometry_rows("run", {"seed": 0}, analysed)
     assert [row["window_start"] for row in rows] == [0, 200, 400]
     first = rows[0]
-    assert first["path_dimension_low"] < first["path_dimension"] < first["path_dimension_high"]
+    assert (
+        first["path_dimension"].low < first["path_dimension"].value < first["path_dimension"].high
+    )
     assert first["path_dimension_null"] == pytest.approx(2, abs=0.2)
     assert first["roughness_distance_probe_null"] == first["roughness_distance_minibatch_null"]
     assert first["ageing_exponent_lag4"] == rows[1]["ageing_exponent_lag4"]
@@ -209,26 +279,27 @@ def test_the_typical_fragment_is_drawn_with_its_true_lengths():
 
 def test_seeds_together(tmp_path):
     found = [run([window(seed), window(seed, start=200)][: 2 - (seed == 3)]) for seed in range(4)]
-    together = ensemble.ensemble([r for _, r in found], [t for t, _ in found])
-    assert [(w.start, w.seeds) for w in together] == [(0, 4), (200, 3)]
-    first = together[0]
+    together = ensemble.analyse([r for _, r in found], [t for t, _ in found])
+    assert [(w.start, w.seeds) for w in together.windows] == [(0, 4), (200, 3)]
+    first = together.windows[0]
     values = [estimates(r.windows[0])["walk_joseph"].value for _, r in found]
     assert first.estimates["walk_joseph"].value == pytest.approx(np.mean(values))
     half = 3.182 * np.std(values, ddof=1) / 2  # Student, three degrees
     assert first.estimates["walk_joseph"].high == pytest.approx(np.mean(values) + half, rel=1e-3)
-    assert first.exponents.joseph.value == pytest.approx(np.mean(values))
+    assert first.exponents.joseph == first.estimates["walk_joseph"]
     assert first.ergodicity.lag[-1] == LENGTH // 4
     assert np.all(first.ergodicity.breaking < 0.5)
-    ensemble.write(tmp_path / "ensemble.h5", together, {"run": {}})
-    back, origin = ensemble.read(tmp_path / "ensemble.h5")
-    assert same(tuple(back), tuple(together))
-    rows = ensemble_rows("name", {"model": "m"}, back, origin)
+    ensemble_file.write(tmp_path / "ensemble.h5", together, {"run": {}})
+    back = ensemble_file.read(tmp_path / "ensemble.h5")
+    assert back.origin == {"run": {}}
+    assert same(back.windows, together.windows)
+    rows = ensemble_rows("name", {"model": "m"}, back)
     assert [row["seeds"] for row in rows] == [4, 3]
 
 
 def test_two_seeds_have_no_ergodicity():
     found = [run([window(seed)]) for seed in range(2)]
-    (only,) = ensemble.ensemble([r for _, r in found], [t for t, _ in found])
+    (only,) = ensemble.analyse([r for _, r in found], [t for t, _ in found]).windows
     assert only.ergodicity is None
     assert "three or more" in only.missing["ergodicity"]
     assert np.isfinite(only.exponents.hurst.value)

@@ -1,4 +1,4 @@
-import known_walks
+import cases
 import numpy as np
 import pytest
 
@@ -7,7 +7,7 @@ from sgdwalk.geometry.velocity import reversal_fraction, turning_cosine, velocit
 
 
 def test_a_brownian_walk_remembers_nothing():
-    gram = known_walks.gram(known_walks.brownian(np.random.default_rng(0), 999, 20))
+    gram = cases.gram(cases.brownian(np.random.default_rng(0), 999, 20))
     for curve in (velocity_autocorrelation(gram), turning_cosine(gram), reversal_fraction(gram)):
         assert np.mean(np.abs(curve.value - curve.null) < 2.26 * curve.error) > 0.88
     assert curve.null == pytest.approx(0.5, abs=0.01)
@@ -18,8 +18,8 @@ def test_a_brownian_walk_remembers_nothing():
 
 def test_fractional_noise_has_its_known_autocorrelation():
     hurst, lag = 0.75, np.arange(1, 6)
-    increments = known_walks.fractional(np.random.default_rng(1), 999, 300, hurst)
-    gram = known_walks.gram(increments)
+    increments = cases.fractional(np.random.default_rng(1), 999, 300, hurst)
+    gram = cases.gram(increments)
     curve = velocity_autocorrelation(gram, stride=10, largest_lag=5)
     expected = ((lag + 1) ** 1.5 + (lag - 1) ** 1.5) / 2 - lag**1.5
     np.testing.assert_allclose(curve.value, expected, atol=0.01)
@@ -29,31 +29,31 @@ def test_fractional_noise_has_its_known_autocorrelation():
 
 def test_reversals_follow_the_arcsine_law():
     # Two Gaussians of correlation rho differ in sign with probability arccos(rho) / pi.
-    increments = known_walks.fractional(np.random.default_rng(2), 4000, 1, 0.3)
-    curve = reversal_fraction(known_walks.gram(increments), largest_lag=3)
+    increments = cases.fractional(np.random.default_rng(2), 4000, 1, 0.3)
+    curve = reversal_fraction(cases.gram(increments), largest_lag=3)
     rho = 2 ** (2 * 0.3 - 1) - 1
     assert curve.value[0] == pytest.approx(np.arccos(rho) / np.pi, abs=3 * curve.error[0])
     assert curve.value[0] > curve.null + 5 * curve.error[0]
 
 
 def test_a_zigzag_reverses_at_every_odd_lag():
-    gram = known_walks.gram((-1.0) ** np.arange(101)[:, None] * np.array([[3.0, 4.0]]))
+    gram = cases.gram((-1.0) ** np.arange(101)[:, None] * np.array([[3.0, 4.0]]))
     np.testing.assert_allclose(reversal_fraction(gram, largest_lag=4).value, [1, 0, 1, 0])
     np.testing.assert_allclose(velocity_autocorrelation(gram, largest_lag=4).value, [-1, 1, -1, 1])
     np.testing.assert_allclose(turning_cosine(gram, largest_lag=4).value, [-1, 1, -1, 1])
 
 
 def test_drift_is_in_the_null():
-    increments = known_walks.brownian(np.random.default_rng(3), 499, 10) + 1.0
-    curve = velocity_autocorrelation(known_walks.gram(increments))
+    increments = cases.brownian(np.random.default_rng(3), 499, 10) + 1.0
+    curve = velocity_autocorrelation(cases.gram(increments))
     assert curve.null == pytest.approx(0.5, abs=0.05)
     assert np.mean(curve.value) == pytest.approx(curve.null, abs=0.01)
 
 
 def test_nulls_are_means_over_all_pairs():
-    increments = known_walks.brownian(np.random.default_rng(4), 40, 2)
+    increments = cases.brownian(np.random.default_rng(4), 40, 2)
     increments[7] = 0
-    gram = known_walks.gram(increments)
+    gram = cases.gram(increments)
     off = ~np.eye(40, dtype=bool)
     moving = np.maximum(np.linalg.norm(increments, axis=1), 1e-300)
     assert velocity_autocorrelation(gram).null == pytest.approx(

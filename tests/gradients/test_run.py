@@ -20,12 +20,12 @@ from sgdwalk.gradients.along_walk import (
     window_records,
 )
 from sgdwalk.gradients.fixed_weights import checkpoint_records
-from sgdwalk.gradients.run import analyse_gradients
+from sgdwalk.gradients.run import analyse
 from sgdwalk.gradients.scale_mixture import scale_mixture_density, scale_mixture_interval
 from sgdwalk.gradients.stable_law import sample_stable
 from sgdwalk.gradients.table import tail_rows
 from sgdwalk.gradients.tail_record import likelihood_record, noise_dimension, vector_records
-from sgdwalk.noise import file as noise_file
+from sgdwalk.noise.results import RunNoise
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.trajectory import Trajectory
 
@@ -63,28 +63,32 @@ def by_quantity(records):
     return {record.quantity: record for record in records}
 
 
+def undefined(estimate):
+    return np.isnan([estimate.value, estimate.low, estimate.high]).all()
+
+
 def test_gaussian_coordinates_of_different_scales_equal_their_null(draw, log_normal):
     noise = draw.standard_normal((2 * STEPS, LAYERS * PER_LAYER))
     found = by_quantity(window_records(gradients(noise, log_normal), PLACE))
     pooled, single = found["entries"], found["standardised entries"]
-    assert pooled.alpha[0] < 1.4
-    assert pooled.null[0] == pytest.approx(pooled.alpha[0], abs=0.08)
-    assert pooled.null[1] < pooled.alpha[0] < pooled.null[2]
-    assert single.alpha[0] > 1.97
-    assert single.null[0] == pytest.approx(single.alpha[0], abs=0.02)
-    assert pooled.place == PLACE
+    assert pooled.alpha.value < 1.4
+    assert pooled.null_alpha.value == pytest.approx(pooled.alpha.value, abs=0.08)
+    assert pooled.null_alpha.low < pooled.alpha.value < pooled.null_alpha.high
+    assert single.alpha.value > 1.97
+    assert single.null_alpha.value == pytest.approx(single.alpha.value, abs=0.02)
+    assert {name: getattr(pooled, name) for name in PLACE} == PLACE
 
 
 def test_stable_coordinates_keep_their_tail_index_when_standardised(draw, log_normal):
     noise = sample_stable(1.5, 0.0, (2 * STEPS, LAYERS * PER_LAYER), draw)
     window = gradients(noise, log_normal)
     single = by_quantity(window_records(window, PLACE))["standardised entries"]
-    assert single.alpha[0] == pytest.approx(1.5, abs=0.03)
-    assert single.alpha[2] < single.null[1]
+    assert single.alpha.value == pytest.approx(1.5, abs=0.03)
+    assert single.alpha.high < single.null_alpha.low
     for record in layer_records([window, window], ["a", "b", "c"]):
-        assert record.alpha[0] == pytest.approx(1.5, abs=0.06)
+        assert record.alpha.value == pytest.approx(1.5, abs=0.06)
         assert record.size == 2 * STEPS * PER_LAYER
-    assert [r.place["layer"] for r in layer_records([window], ["a", "b", "c"])] == ["a", "b", "c"]
+    assert [r.layer for r in layer_records([window], ["a", "b", "c"])] == ["a", "b", "c"]
 
 
 def test_full_batch_entries_and_noise_norms_have_gaussian_nulls(draw, log_normal):
@@ -106,17 +110,17 @@ def test_full_batch_entries_and_noise_norms_have_gaussian_nulls(draw, log_normal
     records = window_records(window, PLACE)
     found = by_quantity(records)
     full = found["full-batch entries"]
-    assert full.null[1] < full.alpha[0] < full.null[2]
+    assert full.null_alpha.low < full.alpha.value < full.null_alpha.high
     norms = found["noise norms"]
     assert norms.size == epochs * batches
-    assert norms.null[1] <= norms.alpha[0] <= norms.null[2]
+    assert norms.null_alpha.low <= norms.alpha.value <= norms.null_alpha.high
     means, medians = (r for r in records if r.quantity == "noise vectors")
     for record in (means, medians):
         assert record.size == epochs * batches
-        assert record.extra["effective_dimension"] == pytest.approx(dimension, rel=0.15)
-        assert record.null[1] < record.alpha[0] < record.null[2]
-    assert np.isnan(found["entries"].alpha).all()
-    assert np.isnan(found["standardised entries"].alpha).all()
+        assert record.effective_dimension == pytest.approx(dimension, rel=0.15)
+        assert record.null_alpha.low < record.alpha.value < record.null_alpha.high
+    assert undefined(found["entries"].alpha)
+    assert undefined(found["standardised entries"].alpha)
 
 
 def test_heavy_vectors_are_told_from_gaussian_ones(draw):
@@ -125,16 +129,16 @@ def test_heavy_vectors_are_told_from_gaussian_ones(draw):
     vectors = draw.standard_normal((sets, size, 50)) * radius
     vectors -= vectors.mean(axis=1, keepdims=True)
     for record in vector_records("v", {}, vectors @ vectors.transpose(0, 2, 1), seed=0):
-        assert record.alpha[2] < record.null[1]
-        assert record.alpha[0] == pytest.approx(1.0, abs=0.25)
+        assert record.alpha.high < record.null_alpha.low
+        assert record.alpha.value == pytest.approx(1.0, abs=0.25)
 
 
 def test_a_single_gram_matrix_has_no_interval_of_its_own_but_a_null(draw):
     vectors = draw.standard_normal((32, 200))
     vectors -= vectors.mean(axis=0)
     for record in vector_records("v", {}, (vectors @ vectors.T)[None], seed=0):
-        assert np.isnan(record.alpha[1:]).all()
-        assert record.null[1] < record.alpha[0] < record.null[2]
+        assert np.isnan([record.alpha.low, record.alpha.high]).all()
+        assert record.null_alpha.low < record.alpha.value < record.null_alpha.high
 
 
 def test_effective_dimension_is_that_of_the_covariance(draw):
@@ -175,7 +179,7 @@ def test_selection_survives_what_was_not_recorded():
     found = select({}, {}, np.array([10, 20]), 0, 100)
     assert found.entries.size == found.series.size == found.noise_norm.size == 0
     records = window_records(found, PLACE)
-    assert all(np.isnan(record.alpha).all() for record in records)
+    assert all(undefined(record.alpha) for record in records)
     assert layer_records([found], ["a", "b"])[1].size == 0
 
 
@@ -187,7 +191,7 @@ def test_dropped_values_are_counted():
     kept = likelihood_record("q", {}, np.append(np.arange(1.0, 40), 0.0), zeros=7)
     assert (kept.size, kept.zeros) == (40, 7)
     short = likelihood_record("q", {}, x[:45])
-    assert np.isnan(short.alpha).all()
+    assert undefined(short.alpha)
     assert short.size == 5
 
 
@@ -195,9 +199,9 @@ def test_pareto_magnitudes_are_a_power_law():
     draw = np.random.default_rng(0)
     x = draw.pareto(1.5, 5000) + 1
     found = likelihood_record("q", {}, x * draw.choice([-1, 1], 5000), power=True)
-    assert found.power.exponent == pytest.approx(1.5, abs=4 * found.power.error)
-    assert found.power.exponential_ratio > 0
-    assert found.power.exponential_p < 0.01
+    assert found.power_exponent == pytest.approx(1.5, abs=4 * found.power_error)
+    assert found.exponential_ratio > 0
+    assert found.exponential_p < 0.01
 
 
 def test_zeros_of_a_mixture_count_as_missing():
@@ -214,14 +218,14 @@ def test_zeros_of_a_mixture_count_as_missing():
 
 def test_equal_scales_give_a_gaussian_null_without_spread():
     scales, weights = np.ones((1, 20)), np.ones((1, 20))
-    alpha, low, high = scale_mixture_interval(scales, weights, np.zeros(20), 5000, seed=0)
-    assert alpha == pytest.approx(2, abs=0.02)
-    assert low > 1.95
-    assert high == 2
+    alpha = scale_mixture_interval(scales, weights, np.zeros(20), 5000, seed=0)
+    assert alpha.value == pytest.approx(2, abs=0.02)
+    assert alpha.low > 1.95
+    assert alpha.high == 2
     weights = np.r_[np.ones(10), np.zeros(10)][None]
     scales = np.r_[np.ones(10), np.exp(3 * np.arange(10))][None]
     unseen = scale_mixture_interval(scales, weights, np.zeros(20), 5000, seed=0)
-    assert unseen[0] == pytest.approx(2, abs=0.02)
+    assert unseen.value == pytest.approx(2, abs=0.02)
 
 
 def test_mixture_density_is_the_weighted_sum_of_gaussians():
@@ -243,8 +247,8 @@ def test_histogram_has_unit_area_and_follows_its_null(draw, log_normal):
 
 def test_short_series_of_gaussians_look_heavier_when_standardised():
     short, long = standardised_null(32, 512), standardised_null(2000, 20)
-    assert short[0] < 1.96
-    assert long[0] > 1.99
+    assert short.value < 1.96
+    assert long.value > 1.99
 
 
 def test_noise_at_a_checkpoint_is_gaussian_or_not(draw):
@@ -256,19 +260,17 @@ def test_noise_at_a_checkpoint_is_gaussian_or_not(draw):
         noise = noise - noise.mean(axis=0)
         gram = noise @ noise.T
         coordinates, means, _ = checkpoint_records(7, noise, gram, np.trace(gram) / (n - 1), 0.5)
-        assert coordinates.place == {"step": 7}
-        assert coordinates.extra["covariance_trace"] == pytest.approx(np.trace(gram) / (n - 1))
+        assert (coordinates.step, coordinates.window_start) == (7, None)
+        assert coordinates.covariance_trace == pytest.approx(np.trace(gram) / (n - 1))
         found[name] = coordinates, means
     coordinates, means = found["gaussian"]
-    assert coordinates.alpha[0] == pytest.approx(coordinates.null[0], abs=0.03)
-    assert coordinates.extra["rejected_share"] < 0.12
-    assert coordinates.extra["excess_kurtosis"] == pytest.approx(
-        coordinates.extra["kurtosis_null"], abs=0.2
-    )
-    assert means.null[1] < means.alpha[0] < means.null[2]
+    assert coordinates.alpha.value == pytest.approx(coordinates.null_alpha.value, abs=0.03)
+    assert coordinates.rejected_share < 0.12
+    assert coordinates.excess_kurtosis == pytest.approx(coordinates.kurtosis_null, abs=0.2)
+    assert means.null_alpha.low < means.alpha.value < means.null_alpha.high
     coordinates, _ = found["heavy"]
-    assert coordinates.alpha[2] < coordinates.null[1]
-    assert coordinates.extra["rejected_share"] > 0.5
+    assert coordinates.alpha.high < coordinates.null_alpha.low
+    assert coordinates.rejected_share > 0.5
 
 
 def test_a_checkpoint_not_reached_is_undefined():
@@ -276,9 +278,10 @@ def test_a_checkpoint_not_reached_is_undefined():
     records = checkpoint_records(9, nan, np.full((32, 32), np.nan), np.nan, np.nan)
     assert len(records) == 3
     for record in records:
-        assert record.place == {"step": 9}
+        assert record.step == 9
         assert record.size == 0
-        assert np.isnan([*record.alpha, *record.null]).all()
+        assert undefined(record.alpha)
+        assert undefined(record.null_alpha)
 
 
 @pytest.fixture
@@ -299,7 +302,7 @@ def recorded(tmp_path):
             optimizer.step()
         recorder.close(diverged_at=diverged_at)
         noise = torch.randn(20, 5).numpy()
-        content = noise_file.RunNoise(
+        content = RunNoise(
             step=np.array([0, 100]),
             loss_mean=np.array([1.0, np.nan]),
             loss_variance=np.array([0.1, np.nan]),
@@ -310,28 +313,30 @@ def recorded(tmp_path):
             noise_gram=np.stack([noise @ noise.T, np.full((20, 20), np.nan)]),
             coordinate_noise=np.stack([noise, np.full_like(noise, np.nan)]),
             coordinate_index=np.arange(5),
-            origin={},
+            missing={"100": "step 100 was not reached: diverged at step 50"},
         )
         out = tmp_path / "gradients.h5"
-        count = analyse_gradients(out, Trajectory(path), content, {"run": {"versions": {}}})
-        return gradients_file.read(out), count
+        result = analyse(Trajectory(path), content)
+        gradients_file.write(out, result, {"run": {"versions": {}}})
+        return gradients_file.read(out), len(result.tails)
 
     return make
 
 
 def test_a_run_becomes_a_file_and_rows(recorded):
     found, count = recorded(steps=150, window=60)
-    assert len(found.rows) == count == 1 + 2 * 6 + 2 + 2 * 3
+    assert len(found.tails) == count == 1 + 2 * 6 + 2 + 2 * 3
     (whole,) = found.select("entries", window_start=False)
-    assert 0 < whole["alpha_low"] <= whole["alpha"] <= whole["alpha_high"] <= 2
-    assert np.isfinite(whole["null_alpha"])
-    assert [r["window_start"] for r in found.select("entries", window_start=True)] == [0, 60]
+    assert 0 < whole.alpha.low <= whole.alpha.value <= whole.alpha.high <= 2
+    assert whole.null_alpha.defined
+    assert [r.window_start for r in found.select("entries", window_start=True)] == [0, 60]
     layers = found.select("standardised entries", layer=True)
-    assert [r["layer"] for r in layers] == ["weight", "bias"]
-    assert [r["step"] for r in found.select("noise vectors at fixed weights", "log-moment mean")]
+    assert [r.layer for r in layers] == ["weight", "bias"]
+    fixed = found.select("noise vectors at fixed weights", "log-moment mean")
+    assert [r.step for r in fixed] == [0, 100]
     assert set(found.histograms) == {"run", "first", "last"}
+    assert found.missing == {}
     assert found.absolute_increment.shape == (149,)
-    assert found.moving_variance.shape == (150 - 100 + 1,)
     rows = tail_rows("r", {"model": "m"}, found)
     assert len(rows) == count
     assert rows[1]["window_start"] == 0
@@ -342,11 +347,12 @@ def test_a_run_becomes_a_file_and_rows(recorded):
 def test_a_run_that_diverges_early_has_a_valid_file(recorded):
     found, count = recorded(steps=2, window=60, diverged_at=2)
     assert found.diverged_at == 2
-    assert len(found.rows) == count == 1 + 2 + 2 * 3
-    assert found.absolute_increment.size == found.moving_variance.size == 0
-    assert np.isfinite(found.select("entries")[0]["alpha"])  # 64 entries of two steps
-    assert np.isnan(found.select("standardised entries")[0]["alpha"])
+    assert len(found.tails) == count == 1 + 2 + 2 * 3
+    assert found.absolute_increment.size == 0
+    assert found.select("entries")[0].alpha.defined  # 64 entries of two steps
+    assert undefined(found.select("standardised entries")[0].alpha)
     assert set(found.histograms) == {"run"}
+    assert found.missing == dict.fromkeys(("first", "last"), "no whole window was recorded")
 
 
 def test_a_foreign_file_is_refused(tmp_path):

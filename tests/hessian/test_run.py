@@ -1,17 +1,22 @@
 """Hessians of checkpoints: against direct computation, as files, and gathered along a run."""
 
+from dataclasses import fields, replace
+
+import h5py
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from sgdwalk.datasets.prepared import Dataset, read_dataset, write_dataset
 from sgdwalk.datasets.subsets import balanced_subset
 from sgdwalk.errors import InputError
+from sgdwalk.figures.hessian_panels import draw_edge_of_stability
 from sgdwalk.hessian import file as hessian_file
-from sgdwalk.hessian import run as run_hessian
-from sgdwalk.hessian.checkpoint import measure
+from sgdwalk.hessian.checkpoint import analyse
 from sgdwalk.hessian.leading import leading_eigenpairs
-from sgdwalk.hessian.results import CheckpointHessian, HessianSettings, nothing
+from sgdwalk.hessian.results import HessianSettings, HessianValues, undefined_hessian
+from sgdwalk.hessian.run import analyse as analyse_run
 from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
 from sgdwalk.training.initial_run import initial_run
 from sgdwalk.training.loop import train
@@ -31,6 +36,7 @@ SETTINGS = HessianSettings(
     seed=0,
 )
 GIBIBYTE = 2**30
+VALUES = [f.name for f in fields(HessianValues) if f.name not in ("parameters", "samples")]
 
 
 class Losses:
@@ -67,7 +73,7 @@ def folder(tmp_path_factory):
     save_checkpoint(folder / "30.pt", broken)
     save_checkpoint(folder / "40.pt", not_reached(40, 30))
     for step in (0, 12, 20, 30, 40):
-        found, vectors = measure(
+        found, vectors = analyse(
             folder / f"{step}.pt",
             folder / "tiny.h5",
             TRAINING,
@@ -84,7 +90,7 @@ def folder(tmp_path_factory):
 def gathered(folder, steps):
     files = [folder / f"{step}.h5" for step in steps]
     vectors = [folder / f"{step}.eigenvectors.h5" for step in steps]
-    return run_hessian.gather_checkpoints(files, vectors, {"run": "a"})
+    return analyse_run(files, vectors)
 
 
 def test_eigenpairs_are_of_the_mean_loss_over_a_balanced_subset(folder):
@@ -97,23 +103,23 @@ def test_eigenpairs_are_of_the_mean_loss_over_a_balanced_subset(folder):
     assert np.bincount(data.train_labels[chosen]).tolist() == [8, 8, 8]
     batch = data.train_inputs[chosen], data.train_labels[chosen]
     pairs = leading_eigenpairs(run.model, run.criterion, batch, 4, tolerance=1e-5)
-    np.testing.assert_allclose(found.values["eigenvalues"], pairs.values, rtol=1e-4)
+    np.testing.assert_allclose(found.eigenvalues, pairs.values, rtol=1e-4)
     np.testing.assert_allclose(np.abs((vectors * pairs.vectors).sum(axis=0)), 1, atol=1e-3)
-    assert found.values["converged"].all()
-    assert (found.values["residuals"] <= 1e-3 * found.values["eigenvalues"]).all()
+    assert found.converged.all()
+    assert (found.residuals <= 1e-3 * found.eigenvalues).all()
     # 24 samples in batches of at most 16 are two of 12.
     train_mode = leading_eigenpairs(
         run.model, run.criterion, batch, 1, tolerance=1e-5, train_mode=True, batch_size=12
     )
-    assert found.values["train_mode_eigenvalue"] == pytest.approx(train_mode.values[0], rel=1e-4)
+    assert found.train_mode_eigenvalue == pytest.approx(train_mode.values[0], rel=1e-4)
     run.model.eval()
     loss = run.criterion(run.model(batch[0]), batch[1])
     gradients = torch.autograd.grad(loss, list(run.model.parameters()))
     gradient = torch.cat([g.flatten() for g in gradients]).numpy()
-    assert found.values["gradient_norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
+    assert found.gradient_norm == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
     share = ((gradient @ pairs.vectors) ** 2).sum() / (gradient @ gradient)
-    assert found.values["gradient_share"] == pytest.approx(share, rel=1e-2)
-    assert found.values["edge"] == pytest.approx(20)
+    assert found.gradient_share == pytest.approx(share, rel=1e-2)
+    assert found.edge == pytest.approx(20)
     assert found.parameters == len(gradient)
 
 
@@ -121,44 +127,82 @@ def test_eigenpairs_are_of_the_mean_loss_over_a_balanced_subset(folder):
 def test_the_replay_is_the_training(folder, step):
     losses = np.load(folder / "losses.npy")
     found = hessian_file.read(folder / f"{step}.h5")
-    np.testing.assert_array_equal(found.values["replay_loss"], losses[step : step + 5])
+    np.testing.assert_array_equal(found.replay_loss, losses[step : step + 5])
 
 
 def test_trace_and_density_where_asked(folder):
     for step, asked in ((0, True), (12, False), (20, True)):
-        values = hessian_file.read(folder / f"{step}.h5").values
+        found = hessian_file.read(folder / f"{step}.h5")
         for name in ("trace", "trace_error", "density_nodes", "density_weights"):
-            assert np.isfinite(values[name]).all() == asked
-    np.testing.assert_allclose(values["density_weights"].sum(axis=1), 1, rtol=1e-6)
+            assert np.isfinite(getattr(found, name)).all() == asked
+    np.testing.assert_allclose(found.density_weights.sum(axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("step", "status"), [(30, "not finite"), (40, "not reached")])
-def test_a_diverged_checkpoint_is_a_valid_file_that_says_so(folder, step, status):
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (30, "the Hessian at step 30 is not finite"),
+        (40, "step 40 was not reached: diverged at step 30"),
+    ],
+)
+def test_a_diverged_checkpoint_is_a_valid_file_that_says_so(folder, step, why):
     found = hessian_file.read(folder / f"{step}.h5")
-    assert (found.step, found.status) == (step, status)
+    assert found.step == step
+    assert found.missing["hessian"].startswith(why)
     reached = hessian_file.read(folder / "0.h5")
-    for name, value in found.values.items():
-        assert value.shape == reached.values[name].shape
+    assert reached.missing == {}
+    for name in VALUES:
+        value = np.asarray(getattr(found, name))
+        assert value.shape == np.shape(getattr(reached, name))
         assert not value.any() if name.endswith("converged") else np.isnan(value).all()
     assert hessian_file.read_vectors(folder / f"{step}.eigenvectors.h5").shape[1] == 0
 
 
+@pytest.mark.parametrize(
+    ("nesterov", "edge"), [(False, 2 * 1.9 / 0.1 - 0.01), (True, 2 * 1.9 / (0.1 * 2.8) - 0.01)]
+)
+def test_the_file_says_what_the_edge_is(folder, tmp_path, nesterov, edge):
+    """With momentum and weight decay it is not 2 / learning rate."""
+    training = replace(TRAINING, momentum=0.9, nesterov=nesterov, weight_decay=0.01)
+    run = initial_run(read_dataset(folder / "tiny.h5"), training, CPU)
+    save_checkpoint(tmp_path / "0.pt", {"status": "reached", **run.state()})
+    settings = replace(SETTINGS, replay=2)
+    found, _ = analyse(
+        tmp_path / "0.pt", folder / "tiny.h5", training, settings, False, CPU, GIBIBYTE
+    )
+    assert found.edge == pytest.approx(edge)
+    hessian_file.write(tmp_path / "0.h5", found, {})
+    with h5py.File(tmp_path / "0.h5") as file:
+        said = file["edge"].attrs["meaning"]
+    assert "2 / learning rate" not in said
+    assert ("2 (1 + b) / (eta (1 + 2 b)) - w" if nesterov else "2 (1 + b) / eta - w") in said
+
+
+def test_the_figure_calls_the_edge_by_its_name(folder):
+    """It is 2 / learning rate for plain SGD alone."""
+    axis = Figure().add_subplot()
+    draw_edge_of_stability(axis, gathered(folder, [0, 12, 20]))
+    labels = axis.get_legend_handles_labels()[1]
+    assert "edge of stability" in labels
+    assert not any("eta" in label for label in labels)
+
+
 def test_gathered_along_the_run(folder):
-    run_hessian.write(folder / "hessian.h5", gathered(folder, [40, 20, 12, 0, 30]))
-    run = run_hessian.read(folder / "hessian.h5")
+    result = gathered(folder, [40, 20, 12, 0, 30])
+    hessian_file.write_run(folder / "hessian.h5", result, {"run": "a"})
+    run = hessian_file.read_run(folder / "hessian.h5")
     assert run.step.tolist() == [0, 12, 20, 30, 40]
-    assert run.status == ["reached"] * 3 + ["not finite", "not reached"]
     parts = [hessian_file.read(folder / f"{step}.h5") for step in run.step]
-    for name, value in run.values.items():
-        np.testing.assert_array_equal(value, [part.values[name] for part in parts])
+    assert run.missing == {str(p.step): p.missing["hessian"] for p in parts[3:]}
+    for name in VALUES:
+        expected = [getattr(part, name) for part in parts]
+        np.testing.assert_array_equal(getattr(run, name), expected)
     a, b = (hessian_file.read_vectors(folder / f"{step}.eigenvectors.h5") for step in (0, 12))
     angles = np.linalg.svd(a.T @ b, compute_uv=False)
     np.testing.assert_allclose(run.overlap[0], np.mean(angles**2), rtol=1e-5)
     assert np.isfinite(run.overlap[:2]).all()
     assert np.isnan(run.overlap[2:]).all()
-    slope = np.polyfit(
-        np.log(parts[2].values["eigenvalues"]), np.log(parts[2].values["variance"]), 1
-    )[0]
+    slope = np.polyfit(np.log(parts[2].eigenvalues), np.log(parts[2].variance), 1)[0]
     assert run.variance_slope[2] == pytest.approx(slope)
     assert np.isnan(run.variance_slope[3:]).all()
     assert run.origin == {"run": "a"}
@@ -166,19 +210,18 @@ def test_gathered_along_the_run(folder):
 
 def test_a_run_without_any_hessian_is_gathered(folder):
     run = gathered(folder, [30, 40])
-    assert "reached" not in run.status
+    assert list(run.missing) == ["30", "40"]
     assert np.isnan(run.overlap).all()
 
 
 def test_hessians_of_other_settings_are_refused(folder, tmp_path):
-    other = nothing(HessianSettings(3, 1, 24, 2, 6, 6, 5, 0))
-    strange = CheckpointHessian(7, "reached", 10, 24, other)
+    strange = undefined_hessian(7, 10, 24, HessianSettings(3, 1, 24, 2, 6, 6, 5, 0))
     hessian_file.write(tmp_path / "7.h5", strange, {})
     with pytest.raises(InputError, match=r"7\.h5: of another network or settings than .*0\.h5"):
-        run_hessian.gather_checkpoints([folder / "0.h5", tmp_path / "7.h5"], [], {})
+        analyse_run([folder / "0.h5", tmp_path / "7.h5"], [])
 
 
 def test_a_checkpoint_of_another_network_is_named(folder):
     other = TrainingSettings("fc3", "tiny", 16, 0.1, 20, 0, False)
     with pytest.raises(InputError, match=r"0\.pt: not of this run's network"):
-        measure(folder / "0.pt", folder / "tiny.h5", other, SETTINGS, False, CPU, GIBIBYTE)
+        analyse(folder / "0.pt", folder / "tiny.h5", other, SETTINGS, False, CPU, GIBIBYTE)

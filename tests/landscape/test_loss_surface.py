@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sgdwalk.errors import InputError
 from sgdwalk.landscape.directions import position, random_direction
-from sgdwalk.landscape.loss_surface import LossSurface, refresh_batch_norm
+from sgdwalk.landscape.loss_surface import LossSurface
 from sgdwalk.networks.build import build_network
 
 
@@ -144,17 +144,6 @@ def test_kept_and_recomputed_differ_away_from_the_statistics():
         for kind in ("kept", "recomputed")
     )
     assert abs(kept.train_loss[0] - recomputed.train_loss[0]) > 1e-3
-
-
-def test_statistics_that_no_training_has_touched_are_set():
-    torch.manual_seed(0)
-    model = build_network("resnet8", (1, 8, 8))
-    refresh_batch_norm(model, samples(40)[0])
-    means = [m.running_mean for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert all(float(mean.abs().sum()) > 0 for mean in means)
-    before = [mean.clone() for mean in means]
-    refresh_batch_norm(model, samples(40, seed=5)[0])
-    assert all(torch.equal(a, b) for a, b in zip(before, means, strict=True))
 
 
 def test_losses_that_are_not_finite_are_values():

@@ -8,12 +8,14 @@ import torch
 
 from sgdwalk.datasets.prepared import Dataset, write_dataset
 from sgdwalk.errors import InputError
+from sgdwalk.hessian.product import HessianProduct
+from sgdwalk.landscape import lines, planes
 from sgdwalk.landscape.directions import position
 from sgdwalk.landscape.lines import fine_lines, interpolation, random_lines
 from sgdwalk.landscape.planes import principal_surface, random_surface
 from sgdwalk.landscape.weights import LandscapeSettings, RunCheckpoints
 from sgdwalk.networks.build import build_network
-from sgdwalk.training.checkpoints import not_reached, save_checkpoint
+from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
 from sgdwalk.training.settings import TrainingSettings
 
 SETTINGS = LandscapeSettings(
@@ -128,18 +130,54 @@ def test_fine_lines_reach_as_far_as_the_neighbour(tmp_path):
 def test_a_diverged_run_says_what_was_not_reached(tmp_path):
     run = make_run(tmp_path, diverged_at=5)
     said = "step 20 was not reached: diverged at step 5"
-    assert random_surface(run, 20, 3).missing == said
-    assert [line.missing for line in random_lines(run, 20, 3)] == [said] * 3
-    assert said in interpolation(run, 0, 20, "other", tmp_path / "checkpoints", 3).missing
-    assert fine_lines(run, 20, 2, 17).missing == said
-    assert principal_surface(run, 3).missing == "2 checkpoints were reached; three are needed"
+    assert random_surface(run, 20, 3).missing == {"values": said}
+    assert [line.missing for line in random_lines(run, 20, 3)] == [{"values": said}] * 3
+    line = interpolation(run, 0, 20, "other", tmp_path / "checkpoints", 3)
+    assert line.missing == {"values": f"other: {said}"}
+    line = interpolation(run, 20, 0, "other", tmp_path / "checkpoints", 3)
+    assert line.missing == {"values": f"this run: {said}"}
+    assert fine_lines(run, 20, 2, 17).missing == {"random": said, "chord": said}
+    few = "2 checkpoints were reached; three are needed"
+    assert principal_surface(run, 3).missing == {"values": few}
+
+
+def test_all_lines_of_a_run(tmp_path):
+    run = make_run(tmp_path)
+    between = [{"start": 2, "stop": 20, "run": "same"}]
+    folders = {"same": tmp_path / "checkpoints"}
+    found = lines.analyse(run, [8, 20], 3, between, folders, 2, 17, 2**30)
+    assert [(line.step, line.kind) for line in found.lines] == [
+        (step, kind) for step in (8, 20) for kind in ("filter", "layer", "raw")
+    ]
+    expected = interpolation(run, 2, 20, "same", folders["same"], 3)
+    np.testing.assert_array_equal(
+        found.interpolations[0].values.train_loss, expected.values.train_loss
+    )
+    assert [item.step for item in found.roughness] == [8, 20]
+    assert found.roughness[1].random.loss.shape == (2, 17)
+
+
+def test_a_tile_is_of_the_plane_that_was_asked_for(tmp_path):
+    run = make_run(tmp_path)
+    tile = planes.analyse(run, 8, 3, 1, 2)
+    assert (tile.tile, tile.tiles, tile.plane.kind, tile.plane.step) == (1, 2, "random", 8)
+    assert len(tile.plane.values.train_loss) == 4
+    assert planes.analyse(run, None, 3, 0, 1).plane.kind == "pca"
 
 
 def test_batch_norm_without_training_has_the_statistics_of_the_samples(tmp_path):
+    """Of all of them at once, as for the Hessian, however many a surface takes per pass."""
     run = make_run(tmp_path, "resnet8")
-    means = [b for name, b in run.at(0).named_buffers() if name.endswith("running_mean")]
+    model = run.at(0)
+    means = [b for name, b in model.named_buffers() if name.endswith("running_mean")]
     assert means
     assert all(float(mean.abs().sum()) > 0 for mean in means)
+    content = load_checkpoint(tmp_path / "checkpoints" / "0.pt")
+    untouched = build_network("resnet8", (1, 4, 4)).eval()
+    untouched.load_state_dict(content["model"])
+    surface = HessianProduct(model, run.criterion, run.train)
+    hessian = HessianProduct(untouched, run.criterion, run.train)
+    torch.testing.assert_close(surface.gradient(), hessian.gradient(), rtol=1e-5, atol=1e-6)
 
 
 def test_bad_checkpoints(tmp_path):

@@ -10,9 +10,9 @@ from sgdwalk.datasets.prepared import Dataset, read_dataset, write_dataset
 from sgdwalk.errors import InputError
 from sgdwalk.noise import file as noise_file
 from sgdwalk.noise.minibatch import last_batch_size, minibatch_noise
-from sgdwalk.noise.run import CheckpointNoise
+from sgdwalk.noise.run import analyse
 from sgdwalk.training.batches import Batches
-from sgdwalk.training.checkpoints import not_reached, save_checkpoint
+from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import initial_network
 
@@ -136,13 +136,23 @@ def run(tmp_path):
     return tmp_path, training
 
 
+def measured(folder, training, checkpoints="checkpoints", coordinates=8):
+    return analyse(
+        folder / "data.h5",
+        folder / checkpoints,
+        training,
+        draws=20,
+        coordinates=coordinates,
+        seed=0,
+        device=torch.device("cpu"),
+        memory=10**8,
+    )
+
+
 def test_checkpoints_become_rows_and_unreached_ones_are_undefined(run):
     folder, training = run
-    noise = CheckpointNoise(
-        folder / "data.h5", training, 20, 64, 0, torch.device("cpu"), memory=10**8
-    )
-    rows = noise.measure(folder / "checkpoints")
-    noise_file.write(folder / "noise.h5", rows, 20, noise.coordinates, {"run": "r"})
+    result = measured(folder, training, coordinates=64)
+    noise_file.write(folder / "noise.h5", result, {"run": "r"})
     found = noise_file.read(folder / "noise.h5")
     assert found.step.tolist() == [0, 100]
     assert found.origin["run"] == "r"
@@ -156,14 +166,27 @@ def test_checkpoints_become_rows_and_unreached_ones_are_undefined(run):
     np.testing.assert_allclose((found.noise_norm[0] ** 2).sum(), trace)
     for name in ("loss_mean", "loss_variance", "covariance_trace", "noise_gram"):
         assert np.isnan(getattr(found, name)[1]).all(), name
+    assert found.missing == {"100": "step 100 was not reached: diverged at step 40"}
+
+
+def test_a_checkpoint_whose_loss_is_not_finite_is_undefined(run):
+    folder, training = run
+    path = folder / "checkpoints" / "0.pt"
+    content = load_checkpoint(path)
+    save_checkpoint(
+        path, content | {"model": {k: v * torch.inf for k, v in content["model"].items()}}
+    )
+    found = measured(folder, training)
+    assert found.step.tolist() == [0, 100]
+    assert np.isnan(found.loss).all()
+    assert found.missing["0"] == "a minibatch loss at the weights of step 0 is not finite"
 
 
 def test_foreign_and_missing_checkpoints_are_named(run):
     folder, training = run
-    noise = CheckpointNoise(folder / "data.h5", training, 20, 8, 0, torch.device("cpu"), 10**8)
     with pytest.raises(InputError, match=r"no checkpoints; the rule train makes them"):
-        next(noise.measure(folder / "nothing"))
+        measured(folder, training, checkpoints="nothing")
     content = {"status": "reached", "step": 0, "model": nn.Linear(2, 2).state_dict()}
     save_checkpoint(folder / "checkpoints" / "0.pt", content)
     with pytest.raises(InputError, match=r"0\.pt: not of this run's network"):
-        next(noise.measure(folder / "checkpoints"))
+        measured(folder, training)

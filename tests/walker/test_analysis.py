@@ -1,19 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sgdwalk.errors import InputError
 from sgdwalk.walker import file as walker_file
 from sgdwalk.walker import sweep as walker_sweep
-from sgdwalk.walker.analysis import analyse, held_shares, selections, survey
+from sgdwalk.walker.analysis import analyse, analyse_walks, held_shares, selections, survey
 from sgdwalk.walker.basins import basin_statistics, find_basins
 from sgdwalk.walker.diffusion import stage_diffusion, stages
 from sgdwalk.walker.gradients import gradient_density, walk_roughness
-from sgdwalk.walker.table import averaged, sweep_rows, terrain_rows
+from sgdwalk.walker.table import sweep_rows, terrain_rows
 from sgdwalk.walker.terrain import Terrain, make_terrain
 from sgdwalk.walker.valleys import valley_statistics
 from sgdwalk.walker.walk import Walks, simulate_walkers
 
 FLAT = Terrain(np.zeros((65, 65)), "flat")
+
+
+def assert_undefined(estimate):
+    assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
 
 
 def walks_of(positions, gradients=None, stuck=None):
@@ -28,9 +34,9 @@ def test_pure_noise_has_exponent_one():
     for seed in range(20):
         walks = simulate_walkers(FLAT, 60, 200, seed=seed, noise=1e-3, start=(0, 0))
         result = stage_diffusion(walks, 0, 200)
-        value, low, high = result.exponent_long
-        hits.append(low <= 1 <= high)
-        assert value == pytest.approx(1, abs=0.05)
+        exponent = result.exponent_long
+        hits.append(exponent.low <= 1 <= exponent.high)
+        assert exponent.value == pytest.approx(1, abs=0.05)
         np.testing.assert_allclose(result.msd[0], 2e-6, rtol=0.05)
     assert np.mean(hits) >= 0.7
 
@@ -41,10 +47,10 @@ def test_descent_of_the_cone_without_noise_is_ballistic_and_its_end_is_at_rest()
         make_terrain("convex"), 20, 60, noise=0.0, learning_rate=0.01, start=start
     )
     result = stage_diffusion(walks, 0, 60)
-    assert result.exponent_short[0] == pytest.approx(2, abs=0.01)
+    assert result.exponent_short.value == pytest.approx(2, abs=0.01)
     np.testing.assert_allclose(result.msd, (0.005 * result.lags) ** 2, rtol=1e-3)
     still = walks_of(np.zeros((20, 61, 2)))
-    assert np.isnan(stage_diffusion(still, 0, 60).exponent_long).all()
+    assert_undefined(stage_diffusion(still, 0, 60).exponent_long)
     with pytest.raises(InputError, match="no walkers"):
         stage_diffusion(walks.select(walks.stuck < 0), 0, 60)
 
@@ -77,7 +83,7 @@ def test_held_entries_and_zeros_are_left_out_of_the_gradients():
     assert result.held_share == pytest.approx(50 / (50 * 101))
     assert result.zero_share == pytest.approx(101 / (2 * (50 * 101 - 50)))
     assert result.entries == 2 * (50 * 101 - 50) - 101
-    assert result.alpha[1] <= 2 <= result.alpha[2]
+    assert result.alpha.low <= 2 <= result.alpha.high
     np.testing.assert_allclose(result.gaussian, (1, 3), rtol=0.1)
     assert np.sum(result.density * np.diff(result.edges)) == pytest.approx(1)
 
@@ -86,8 +92,8 @@ def test_heavy_tails_are_found():
     rng = np.random.default_rng(3)
     gradients = rng.standard_t(1.0, (40, 200, 2))  # Cauchy is stable with alpha 1
     result = gradient_density(walks_of(rng.uniform(-1, 1, (40, 200, 2)), gradients))
-    assert result.alpha[0] == pytest.approx(1, abs=0.05)
-    assert result.alpha[1] < 1 < result.alpha[2]
+    assert result.alpha.value == pytest.approx(1, abs=0.05)
+    assert result.alpha.low < 1 < result.alpha.high
     assert result.log_likelihood_ratio > 0.5
     outside = np.abs(gradients) > np.abs(result.edges[[0, -1]]).min()
     assert np.sum(result.density * np.diff(result.edges)) == pytest.approx(
@@ -100,8 +106,8 @@ def test_flat_ground_has_no_density_and_no_roughness():
     result = gradient_density(walks)
     assert result.entries == 0
     assert result.zero_share == 1
-    assert np.isnan(result.alpha).all()
-    assert np.isnan(walk_roughness(walks).hurst).all()
+    assert_undefined(result.alpha)
+    assert_undefined(walk_roughness(walks).hurst)
 
 
 def test_smooth_slope_has_roughness_one():
@@ -110,8 +116,8 @@ def test_smooth_slope_has_roughness_one():
     walks = simulate_walkers(slope, 8, 300, noise=0.01, learning_rate=0.0, start=(0, 0))
     result = walk_roughness(walks)
     assert result.walkers == 8
-    assert result.hurst[1] <= 1 <= result.hurst[2] + 0.05
-    assert result.hurst[0] == pytest.approx(1, abs=0.05)
+    assert result.hurst.low <= 1 <= result.hurst.high + 0.05
+    assert result.hurst.value == pytest.approx(1, abs=0.05)
 
 
 def test_escape_time_counts_time_over_escapes():
@@ -148,71 +154,127 @@ def test_roughness_is_measured_back_before_and_after_the_floor():
 def test_file_gives_back_what_was_written(tmp_path):
     terrain = make_terrain("fractal", 5, size=65)
     walks = simulate_walkers(terrain, 30, 100, seed=5)
-    analysis = analyse(terrain, walks, stage=40, basin_depth=0.02)
+    result = analyse_walks(terrain, walks, stage=40, basin_depth=0.02)
     settings = {"kind": "fractal", "noise": 0.01}
-    walker_file.write(tmp_path / "walker.h5", walks, analysis, {"settings": settings})
-    record = walker_file.read(tmp_path / "walker.h5")
-    assert record.settings == settings
-    np.testing.assert_allclose(record.walks.positions, walks.positions, atol=1e-7)
-    np.testing.assert_array_equal(record.walks.stuck, walks.stuck)
-    for selection, by_stage in analysis.stages.items():
-        for stage, result in by_stage.items():
-            read = record.analysis.stages[selection][stage]
-            assert read.walkers == result.walkers
-            np.testing.assert_array_equal(read.msd, result.msd)
-            np.testing.assert_array_equal(read.exponent_long, result.exponent_long)
+    walker_file.write(tmp_path / "walker.h5", result, {"settings": settings})
+    read = walker_file.read(tmp_path / "walker.h5")
+    assert read.origin["settings"] == settings
+    assert read.walks.positions.dtype == np.float32
+    np.testing.assert_allclose(read.walks.positions, walks.positions, atol=1e-7)
+    np.testing.assert_array_equal(read.walks.stuck, walks.stuck)
+    assert (read.held_share, read.frozen_share) == held_shares(walks)
+    np.testing.assert_equal(vars(read.gradients), vars(result.gradients))
+    np.testing.assert_equal(vars(read.roughness), vars(result.roughness))
+    assert {selection: set(found) for selection, found in read.stages.items()} == {
+        selection: set(found) for selection, found in result.stages.items()
+    }
+    for selection, by_stage in result.stages.items():
+        for stage, found in by_stage.items():
+            again = read.stages[selection][stage]
+            assert again.walkers == found.walkers
+            assert again.regimes == found.regimes
+            np.testing.assert_array_equal(again.msd, found.msd)
+            np.testing.assert_equal(vars(again.exponent_long), vars(found.exponent_long))
         np.testing.assert_array_equal(
-            record.analysis.basins[selection].reach_deepest,
-            analysis.basins[selection].reach_deepest,
+            read.basins[selection].reach_deepest, result.basins[selection].reach_deepest
         )
-    rows = terrain_rows("fractal", record)
-    assert [row["selection"] for row in rows] == list(analysis.stages)
+    rows = terrain_rows("fractal", read)
+    assert [row["selection"] for row in rows] == list(result.stages)
     assert all(row["held_share"] == np.mean(walks.stuck > 0) for row in rows)
     with pytest.raises(InputError, match="a walker file; expected a walker_sweep"):
         walker_sweep.read(tmp_path / "walker.h5")
 
 
+def test_an_ensemble_is_made_from_its_settings():
+    settings = {"seed": 3, "walkers": 20, "steps": 60, "noise": 0.02, "learning_rate": 0.01}
+    result = analyse("fractal", {**settings, "size": 65}, 30, 0.02)
+    terrain = make_terrain("fractal", 3, size=65)
+    walks = simulate_walkers(terrain, **settings)
+    np.testing.assert_array_equal(result.walks.losses, walks.losses.astype(np.float32))
+    np.testing.assert_array_equal(result.ground.values, terrain.values.astype(np.float32))
+    again = analyse_walks(terrain, walks, 30, 0.02)
+    np.testing.assert_equal(vars(result.valleys), vars(again.valleys))
+    np.testing.assert_equal(vars(result.stages["all"]["whole"]), vars(again.stages["all"]["whole"]))
+
+
 def test_one_walker_is_an_ensemble_without_errors():
     terrain = make_terrain("spectral", 2, size=65)
     walks = simulate_walkers(terrain, 1, 60, seed=2, start=(0, 0))
-    result = analyse(terrain, walks, stage=30, basin_depth=0.02)
+    result = analyse_walks(terrain, walks, stage=30, basin_depth=0.02)
     stage = result.stages["all"]["whole"]
     assert np.isnan(stage.msd_error).all()
-    assert np.isnan(stage.exponent_long).all()
-    low, high = result.gradients.alpha[1:]
-    assert low <= result.gradients.alpha[0] <= high
+    assert_undefined(stage.exponent_long)
+    alpha = result.gradients.alpha
+    assert alpha.low <= alpha.value <= alpha.high
+
+
+def small_sweep():
+    terrain = {"kind": "spectral", "H": 0.7, "size": 65}
+    walk = {"learning_rate": 0.02, "walkers": 20, "steps": 80}
+    points = [{**walk, "noise": noise, "seed": seed} for noise in (0.01, 0.02) for seed in range(3)]
+    return terrain, points, walker_sweep.analyse(terrain, points, 40, 0.02)
+
+
+def test_points_of_a_sweep_are_made_draw_by_draw():
+    _, points, result = small_sweep()
+    assert [(p.seed, p.noise) for p in result.points] == [
+        (seed, noise) for seed in range(3) for noise in (0.01, 0.02)
+    ]
+    draw = make_terrain("spectral", 2, size=65, H=0.7)
+    walks = simulate_walkers(draw, **points[5])
+    point = result.points[5]
+    assert (point.held_share, point.frozen_share) == held_shares(walks)
+    assert point.exponent_initial == stage_diffusion(walks, 0, 40).exponent_max.value
+    assert point.exponent_final == stage_diffusion(walks, 40, 80).exponent_long.value
+    free = selections(walks)["free"]
+    assert point.exponent_initial_free == stage_diffusion(free, 0, 40).exponent_max.value
+    basins = basin_statistics(walks, find_basins(draw, 0.02))
+    assert point.reach_deepest == np.isfinite(basins.reach_deepest).mean()
+    assert point.reach_flattest == np.isfinite(basins.reach_flattest).mean()
+    assert walker_sweep.sweep_point(draw, find_basins(draw, 0.02), points[5], 40) == point
 
 
 def test_points_of_a_sweep_are_averaged_over_seeds(tmp_path):
-    terrain = make_terrain("spectral", 0, size=65, H=0.7)
-    basins = find_basins(terrain, 0.02)
-    points = []
-    for noise in (0.01, 0.02):
-        for seed in range(3):
-            settings = {"noise": noise, "seed": seed}
-            found = walker_sweep.sweep_point(
-                terrain, basins, stage=40, walkers=20, steps=80, **settings
-            )
-            points.append({**settings, **found})
-    walker_sweep.write(tmp_path / "sweep.h5", points, {"terrain": {"kind": "spectral", "H": 0.7}})
+    terrain, _, result = small_sweep()
+    walker_sweep.write(tmp_path / "sweep.h5", result, {"terrain": terrain})
     read = walker_sweep.read(tmp_path / "sweep.h5")
-    groups = averaged(read)
-    assert [settings["noise"] for settings, _ in groups] == [0.01, 0.02]
-    mean = groups[1][1]["exponent_initial"]
-    values = np.array([p["exponent_initial"] for p in points[3:]])
+    np.testing.assert_equal([vars(p) for p in read.points], [vars(p) for p in result.points])
+    assert [type(value) for value in vars(read.points[0]).values()][:5] == [
+        *(float, float),
+        *(int, int, int),
+    ]
+    groups = walker_sweep.averaged(read)
+    assert [group.settings["noise"] for group in groups] == [0.01, 0.02]
+    assert [group.draws for group in groups] == [3, 3]
+    mean = groups[1].means["exponent_initial"]
+    values = np.array([p.exponent_initial for p in result.points if p.noise == 0.02])
     assert mean.value == pytest.approx(values.mean())
     half = 4.302653 * values.std(ddof=1) / np.sqrt(3)
     assert (mean.low, mean.high) == pytest.approx((values.mean() - half, values.mean() + half))
     rows = sweep_rows("spectral-H0.7", read)
     assert len(rows) == 4
-    assert rows[0]["exponent_initial"] == pytest.approx(groups[0][1]["exponent_initial"].value)
+    assert rows[0]["exponent_initial"] == groups[0].means["exponent_initial"]
     assert rows[0]["H"] == 0.7
+    assert rows[0]["draws"] == 3
+    assert [row["selection"] for row in rows] == ["all", "free"] * 2
 
 
 def test_mean_over_draws_leaves_out_what_is_undefined():
-    mean = walker_sweep.over_draws([1.0, np.nan, 3.0])
-    assert (mean.value, mean.draws) == (2.0, 2)
-    assert np.isnan(walker_sweep.over_draws([np.nan]).value)
-    one = walker_sweep.over_draws([1.5])
+    _, _, result = small_sweep()
+
+    def mean_of(*values):
+        points = [
+            replace(result.points[0], seed=seed, exponent_final=value)
+            for seed, value in enumerate(values)
+        ]
+        (group,) = walker_sweep.averaged(walker_sweep.SweepResult(tuple(points)))
+        assert group.draws == len(values)
+        return group.means["exponent_final"]
+
+    mean = mean_of(1.0, np.nan, 3.0)
+    half = 12.706205 * np.sqrt(2) / np.sqrt(2)  # of two draws, one degree of freedom
+    assert (mean.value, mean.high) == pytest.approx((2.0, 2.0 + half))
+    assert np.isnan(mean_of(np.nan).value)
+    one = mean_of(1.5)
     assert one.value == 1.5
     assert np.isnan(one.low)

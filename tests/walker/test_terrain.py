@@ -229,6 +229,8 @@ def test_unreadable_user_grids_are_refused(tmp_path):
         ("fractall", {}, "allowed are fractal"),
         ("convex", {"H": 0.5}, "allowed are size"),
         ("fractal", {"size": 100}, "power of two plus one"),
+        ("shuffled", {"size": 100}, "power of two plus one"),
+        ("shuffled", {"kinds": 1}, "allowed are size, H, amplitude, floor, border$"),
         ("fractal", {"size": 33, "H": 1.1}, "H"),
         ("fractal", {"size": 33, "H": 0}, "H"),
         ("spectral", {"size": 33, "H": 1}, "H"),

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from launch import job, origin
-from sgdwalk.hessian import file as hessian_file
-from sgdwalk.hessian.checkpoint import measure
+from sgdwalk.hessian.checkpoint import analyse
+from sgdwalk.hessian.file import write, write_vectors
 from sgdwalk.hessian.results import HessianSettings
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import prepare_device
 
 with job(snakemake) as log:
     params, resources, w = snakemake.params, snakemake.resources, snakemake.wildcards
-    found, vectors = measure(
+    result = analyse(
         Path(snakemake.input.checkpoints) / f"{w.step}.pt",
         snakemake.input.dataset,
         TrainingSettings(**params.training),
@@ -21,10 +21,8 @@ with job(snakemake) as log:
         memory=resources.mem_mb * 250_000,
     )
     source = origin(run=w.run, training=params.training, settings=params.settings)
-    hessian_file.write_vectors(snakemake.output.vectors, vectors, source)
-    hessian_file.write(snakemake.output.hessian, found, source)
-    largest, converged = found.values["eigenvalues"][0], found.values["converged"]
-    log(
-        f"{w.run}: step {w.step} {found.status}, largest eigenvalue {largest:.4g}, "
-        f"{converged.sum()} of {len(converged)} converged"
-    )
+    write_vectors(snakemake.output.vectors, result.vectors, source)
+    write(snakemake.output.hessian, result.hessian, source)
+    largest, converged = result.hessian.eigenvalues[0], result.hessian.converged
+    found = f"largest eigenvalue {largest:.4g}, {converged.sum()} of {len(converged)} converged"
+    log(f"{w.run}: step {w.step}: {result.hessian.missing.get('hessian', found)}")

@@ -8,8 +8,9 @@ with job(snakemake) as log:
     w = snakemake.wildcards
     plane = surface_file.read(snakemake.input[0]).planes[w.plane]
     title = f"sgdwalk plane {w.plane} of {w.run}"
-    if plane.missing:
-        vtk.write_plane(snakemake.output[0], f"{title}: {plane.missing}", [0.0], [0.0], {})
+    why = plane.missing.get("values")
+    if why:
+        vtk.write_plane(snakemake.output[0], f"{title}: {why}", [0.0], [0.0], {})
     else:
         vtk.write_plane(snakemake.output[0], title, plane.x, plane.y, plane.values.arrays)
-    log(f"{w.run}: {plane.missing or snakemake.output[0]}")
+    log(f"{w.run}: {why or snakemake.output[0]}")

@@ -1,21 +1,16 @@
 """One ensemble of walkers on one terrain: simulated, analysed, kept."""
 
 from launch import job, origin
-from sgdwalk.walker import file as walker_file
 from sgdwalk.walker.analysis import analyse
-from sgdwalk.walker.terrain import make_terrain
-from sgdwalk.walker.walk import simulate_walkers
+from sgdwalk.walker.file import write
 
 with job(snakemake) as log:
-    params, walk = snakemake.params, dict(snakemake.params.settings)
-    size = {"size": walk.pop("size")} if "size" in walk else {}
-    terrain = make_terrain(params.kind, walk["seed"], **size)
-    walks = simulate_walkers(terrain, **walk)
-    analysis = analyse(terrain, walks, params.stage, params.basin_depth)
+    params = snakemake.params
+    walk = dict(params.settings)
     shared = {"kind": params.kind, "stage": params.stage, "basin_depth": params.basin_depth}
-    made = origin(settings={**params.settings, **shared})
-    walker_file.write(snakemake.output[0], walks, analysis, made)
+    result = analyse(settings=walk, **shared)
+    write(snakemake.output[0], result, origin(settings={**walk, **shared}))
     log(
-        f"{snakemake.wildcards.terrain}: {len(walks.stuck)} walkers; a wall held "
-        f"{analysis.held_share:.0%} for a step or more, {analysis.frozen_share:.0%} at the last"
+        f"{snakemake.wildcards.terrain}: {len(result.walks.stuck)} walkers; a wall held "
+        f"{result.held_share:.0%} for a step or more, {result.frozen_share:.0%} at the last"
     )

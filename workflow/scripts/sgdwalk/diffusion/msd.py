@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from sgdwalk.diffusion.lags import as_curve, logarithmic_selection
 from sgdwalk.errors import InputError
-from sgdwalk.geometry.distances import as_gram, centred, squared_distances
+from sgdwalk.geometry.distances import CheckedGram, as_gram, centred, squared_distances
+from sgdwalk.geometry.shuffled import shuffled_msd
 
 # Width, in the natural logarithm of the lag, of the Gaussian weights of the local exponent: it
 # averages over about a factor 2 of lag to either side.
@@ -109,8 +110,8 @@ def shuffled_null(
 ) -> ShuffledNull:
     """MSD of the same increments in random order: what is left when all memory is destroyed.
 
-    Its mean over all orders is exact, ``tau mean(G_ii) + tau (tau - 1) mean_{i != j}(G_ij)``: a
-    mean drift stays, every correlation goes. The band comes from permuted Gram matrices.
+    Its mean over all orders is exact, see ``geometry.shuffled``; the band comes from permuted Gram
+    matrices.
 
     Args:
         gram: ``(T-1, T-1)`` inner products of increments.
@@ -126,19 +127,15 @@ def shuffled_null(
     """
     if permutations < 40:
         raise InputError(f"permutations: {permutations}; a 95 % band needs at least 40")
-    values = as_gram(gram)
-    count = len(values)
-    lag = np.arange(1, count + 1)
-    trace = values.trace()
-    pairs = max(count * (count - 1), 1)
-    mean = lag * trace / count + lag * (lag - 1.0) * (values.sum() - trace) / pairs
+    checked = CheckedGram.of(gram)
+    values, count = checked.values, len(checked)
     generator = np.random.default_rng(seed)
     shuffled = np.empty((permutations, count))
     for row in shuffled:
         order = generator.permutation(count)
         row[:] = _msd_of_positions(values[np.ix_(order, order)])
     low, high = np.quantile(shuffled, NULL_BAND, axis=0)
-    return ShuffledNull(_lags(count + 1, stride), mean, low, high)
+    return ShuffledNull(_lags(count + 1, stride), shuffled_msd(checked), low, high)
 
 
 def drift_removed_msd(gram: ArrayLike, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,10 @@ Once they are counted, and where the scatter is known, it may also be less, or i
 that is a power law would be too wide.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +27,7 @@ from sgdwalk.diffusion.lags import (
     logarithmic_selection,
 )
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.piecewise_line import PiecewiseFit, evaluate_pieces, fit_pieces
 
 MAX_REGIMES = 3
@@ -51,13 +55,13 @@ class Segment:
 
     Attributes:
         exponent: slope of log MSD by log lag.
-        interval: ``(low, high)`` 95 % interval of the exponent.
         first_lag: where it begins, in optimizer steps.
         last_lag: where it ends.
     """
 
-    exponent: float
-    interval: tuple[float, float]
+    ROW: ClassVar[str] = "exponent, its low and high end, first and last lag"
+
+    exponent: Estimate
     first_lag: float
     last_lag: float
 
@@ -68,14 +72,7 @@ class Regimes:
 
     Attributes:
         segments: the pieces, in order of lag.
-        exponent_short: exponent of the first segment.
-        exponent_short_interval: its ``(low, high)``.
-        exponent_max: largest exponent of all segments.
-        exponent_max_interval: of that segment.
-        exponent_long: exponent of the last segment.
-        exponent_long_interval: its ``(low, high)``.
-        crossover_lag: lag at which the last segment begins; nan for one regime.
-        crossover_lag_interval: its ``(low, high)``; nan for one regime.
+        crossover_lag: lag at which the last segment begins; undefined for one regime.
         lags: ``(m,)`` the lags that were fitted.
         fitted: ``(m,)`` the fitted MSD at them.
         model_error: standard deviation allowed for the model's own error, in log MSD.
@@ -87,19 +84,27 @@ class Regimes:
     """
 
     segments: tuple[Segment, ...]
-    exponent_short: float
-    exponent_short_interval: tuple[float, float]
-    exponent_max: float
-    exponent_max_interval: tuple[float, float]
-    exponent_long: float
-    exponent_long_interval: tuple[float, float]
-    crossover_lag: float
-    crossover_lag_interval: tuple[float, float]
+    crossover_lag: Estimate
     lags: np.ndarray
     fitted: np.ndarray
     model_error: float
     criterion: np.ndarray
-    shorter: tuple["Regimes", ...]
+    shorter: tuple[Regimes, ...]
+
+    @property
+    def exponent_short(self) -> Estimate:
+        """Exponent of the first segment."""
+        return self.segments[0].exponent
+
+    @property
+    def exponent_max(self) -> Estimate:
+        """Largest exponent of all segments."""
+        return max((s.exponent for s in self.segments), key=float)
+
+    @property
+    def exponent_long(self) -> Estimate:
+        """Exponent of the last segment."""
+        return self.segments[-1].exponent
 
     @property
     def regimes(self) -> int:
@@ -119,7 +124,7 @@ class _Scatter:
     covariance: np.ndarray
     bias: np.ndarray
 
-    def at(self, chosen: np.ndarray) -> "_Scatter":
+    def at(self, chosen: np.ndarray) -> _Scatter:
         return _Scatter(self.covariance[np.ix_(chosen, chosen)], self.bias[chosen])
 
 
@@ -152,27 +157,28 @@ def fit_regimes(
         InputError: lags or MSD are no curve, the covariance does not fit them, or fewer than four
             lags that span a factor of three are left.
     """
-    lags, msd = as_curve(lags, msd)
-    largest = default_largest_lag(lags) if largest_lag is None else largest_lag
-    chosen = logarithmic_selection(lags, largest)
-    if not _enough(lags[chosen]):
+    all_lags, all_msd = as_curve(lags, msd)
+    largest = default_largest_lag(all_lags) if largest_lag is None else largest_lag
+    chosen = logarithmic_selection(all_lags, largest)
+    if not _enough(all_lags[chosen]):
         raise InputError(
-            f"lags: {chosen.size} from {lags[0]:g} to {largest:g}; a fit needs at least "
+            f"lags: {chosen.size} from {all_lags[0]:g} to {largest:g}; a fit needs at least "
             f"{MIN_LAGS} that span a factor of {SEGMENT_FACTOR:g}"
         )
+    least_errors: tuple[float, ...] = ()
     if covariance is None:
-        scatters, least_errors = _possible_scatters(lags, chosen), ()
+        scatters = _possible_scatters(all_lags, chosen)
     else:
-        values = _checked(covariance, lags.size)[np.ix_(chosen, chosen)]
+        values = _checked(covariance, all_lags.size)[np.ix_(chosen, chosen)]
         scatters, least_errors = [_Scatter(values, _bias(values))], SMALLER_MODEL_ERRORS
-    lags, msd = lags[chosen], msd[chosen]
+    x, y = all_lags[chosen], all_msd[chosen]
     repeated = []
     for part in shorter:
-        some = logarithmic_selection(lags, part * lags[-1])
-        if _enough(lags[some]):
+        some = logarithmic_selection(x, part * x[-1])
+        if _enough(x[some]):
             kept = [scatter.at(some) for scatter in scatters]
-            repeated.append(_fit(lags[some], msd[some], kept, least_errors))
-    return replace(_fit(lags, msd, scatters, least_errors), shorter=tuple(repeated))
+            repeated.append(_fit(x[some], y[some], kept, least_errors))
+    return replace(_fit(x, y, scatters, least_errors), shorter=tuple(repeated))
 
 
 def _enough(lags: np.ndarray) -> bool:
@@ -216,9 +222,10 @@ def _fit(
         for model_error in MODEL_ERRORS:
             fits = [_pieces(lags, msd, scatter, model_error, k) for k in range(1, MAX_REGIMES + 1)]
             criterion = _criterion(fits)
-            if criterion.min() < best_value:
+            chosen = fits[int(criterion.argmin())]
+            if chosen is not None and criterion.min() < best_value:
                 best_value = criterion.min()
-                best = (fits[int(criterion.argmin())], scatter, model_error, criterion)
+                best = (chosen, scatter, model_error, criterion)
             if criterion.min() > previous:
                 break
             previous = criterion.min()
@@ -226,7 +233,7 @@ def _fit(
     if model_error == MODEL_ERRORS[0]:
         for smaller in least_errors:
             again = _pieces(lags, msd, scatter, smaller, fit.slopes.size)
-            if again.log_evidence > fit.log_evidence:
+            if again is not None and again.log_evidence > fit.log_evidence:
                 fit, model_error = again, smaller
     return _regimes(lags, fit, float(model_error), criterion)
 
@@ -260,26 +267,17 @@ def _regimes(
 ) -> Regimes:
     edges = [lags[0], *np.exp(fit.breakpoints), lags[-1]]
     segments = tuple(
-        Segment(float(slope), _pair(interval), float(first), float(last))
+        Segment(_estimate(slope, interval), float(first), float(last))
         for slope, interval, first, last in zip(
             fit.slopes, fit.slope_intervals, edges, edges[1:], strict=False
         )
     )
-    steepest = max(segments, key=lambda segment: segment.exponent)
-    crossover, crossover_interval = float("nan"), (float("nan"), float("nan"))
+    crossover = Estimate.undefined()
     if len(segments) > 1:
-        crossover = segments[-1].first_lag
-        crossover_interval = _pair(np.exp(fit.breakpoint_intervals[-1]))
+        crossover = _estimate(segments[-1].first_lag, np.exp(fit.breakpoint_intervals[-1]))
     return Regimes(
         segments=segments,
-        exponent_short=segments[0].exponent,
-        exponent_short_interval=segments[0].interval,
-        exponent_max=steepest.exponent,
-        exponent_max_interval=steepest.interval,
-        exponent_long=segments[-1].exponent,
-        exponent_long_interval=segments[-1].interval,
         crossover_lag=crossover,
-        crossover_lag_interval=crossover_interval,
         lags=lags,
         fitted=np.exp(evaluate_pieces(np.log(lags), np.log(lags[0]), fit)),
         model_error=model_error,
@@ -288,5 +286,5 @@ def _regimes(
     )
 
 
-def _pair(interval: np.ndarray) -> tuple[float, float]:
-    return float(interval[0]), float(interval[1])
+def _estimate(value: float, interval: np.ndarray) -> Estimate:
+    return Estimate(float(value), float(interval[0]), float(interval[1]))

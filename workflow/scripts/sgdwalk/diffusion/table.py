@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from sgdwalk.diffusion.file import EXPONENTS, RunDiffusion
+from sgdwalk.diffusion.run import RunDiffusion
+from sgdwalk.diffusion.window import EXPONENTS, WindowDiffusion
 from sgdwalk.files.table import versions_cell
+from sgdwalk.fits.estimate import Estimate
 
 
-def exponent_rows(run: str, settings: Mapping, result: RunDiffusion) -> list[dict]:
+def exponent_rows(
+    run: str, settings: Mapping[str, Any], result: RunDiffusion
+) -> list[dict[str, Any]]:
     """Rows of ``exponents.csv`` for one run: one per window, or one without if it has none."""
     shared = {
         "run": run,
@@ -16,19 +21,17 @@ def exponent_rows(run: str, settings: Mapping, result: RunDiffusion) -> list[dic
         "diverged_at": result.diverged_at,
         "versions": versions_cell(result.origin),
     }
-    if not result.windows:
-        return [_row(shared, None)]
-    return [_row(shared, window) for window in result.windows]
+    return [{**shared, **_numbers(window)} for window in result.windows or [None]]
 
 
-def _row(shared: Mapping, window) -> dict:
-    row = dict(shared)
-    row["window_length"] = window.length if window else None
-    row["stride"] = window.stride if window else None
-    row["window_start"] = window.start if window else None
+def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "window_length": window and window.length,
+        "stride": window and window.stride,
+        "window_start": window.start if window else None,
+    }
     for name in EXPONENTS:
-        values = window.exponents[name] if window else (None, None, None)
-        row[name], row[f"{name}_low"], row[f"{name}_high"] = values
-    row["regimes"] = len(window.curves["segments"]) if window else None
+        row[name] = getattr(window, name) if window else Estimate.undefined()
+    row["regimes"] = len(window.regimes) if window else None
     row["effective_dimension"] = window.effective_dimension if window else None
     return row

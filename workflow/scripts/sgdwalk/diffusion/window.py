@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,69 +17,65 @@ from sgdwalk.diffusion.msd import (
     shuffled_null,
     squared_displacement,
 )
-from sgdwalk.diffusion.regimes import Regimes, fit_regimes
+from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
+
+# The covariance follows from the MSD, whose fit needs the covariance: twice round is enough.
+COVARIANCE_ROUNDS = 2
+EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
+_AREA = "parameter^2"
+
+
+@dataclass(frozen=True)
+class ShorterFit:
+    """Exponents of the same fit to fewer lags."""
+
+    ROW: ClassVar[str] = "largest lag; first, largest and last exponent"
+
+    largest_lag: float
+    exponent_short: float
+    exponent_max: float
+    exponent_long: float
 
 
 @dataclass(frozen=True)
 class WindowDiffusion:
-    """Diffusion of one window; lags in optimizer steps, MSD in squared parameter units.
+    """Diffusion of one window of T positions: MSD, nulls, regimes."""
 
-    Attributes:
-        lags: (T-1,) lags of the MSD and of the shuffled null.
-        msd: (T-1,) time-averaged mean squared displacement.
-        squared_displacement: (T-1,) squared distance from the first position.
-        local_lags: (m,) lags of the local exponent.
-        local_exponent: (m,) smoothed slope of log MSD by log lag.
-        shuffled_mean: (T-1,) mean MSD of the same increments in random order.
-        shuffled_low: (T-1,) lower edge of the 95 % band of that.
-        shuffled_high: (T-1,) upper edge.
-        drift_lags: (d,) lags of the next.
-        drift_removed: (d,) MSD without the mean drift.
-        effective_dimension: number of equal, independent directions of the walk.
-        regimes: fitted regimes with their 95 % intervals.
-    """
-
-    lags: np.ndarray
-    msd: np.ndarray
-    squared_displacement: np.ndarray
-    local_lags: np.ndarray
-    local_exponent: np.ndarray
-    shuffled_mean: np.ndarray
-    shuffled_low: np.ndarray
-    shuffled_high: np.ndarray
-    drift_lags: np.ndarray
-    drift_removed: np.ndarray
-    effective_dimension: float
-    regimes: Regimes
-
-    @property
-    def fit_lags(self) -> np.ndarray:
-        """(f,) lags that were fitted."""
-        return self.regimes.lags
-
-    @property
-    def fitted(self) -> np.ndarray:
-        """(f,) fitted MSD at those lags."""
-        return self.regimes.fitted
-
-    @property
-    def segments(self) -> np.ndarray:
-        """(r, 5) exponent, its low and high end, first and last lag of each regime."""
-        return np.array(
-            [[s.exponent, *s.interval, s.first_lag, s.last_lag] for s in self.regimes.segments]
-        )
-
-    @property
-    def shorter(self) -> np.ndarray:
-        """(s, 4) largest lag, first, largest and last exponent of the same fit to fewer lags."""
-        fits = self.regimes.shorter
-        rows = [[f.largest_lag, f.exponent_short, f.exponent_max, f.exponent_long] for f in fits]
-        return np.array(rows).reshape(-1, 4)
+    length: Annotated[int, "T, recorded positions"]
+    stride: Annotated[int, "optimizer steps between recorded positions", "step"]
+    start: Annotated[int, "optimizer steps taken before the first position", "step"]
+    lags: Annotated[np.ndarray, "(T-1,) lags of msd and its nulls", "step"]
+    msd: Annotated[np.ndarray, "(T-1,) time-averaged mean squared displacement", _AREA]
+    squared_displacement: Annotated[
+        np.ndarray, "(T-1,) squared distance from the first position", _AREA
+    ]
+    local_lags: Annotated[np.ndarray, "(m,) lags of local_exponent", "step"]
+    local_exponent: Annotated[np.ndarray, "(m,) smoothed slope of log msd by log lag"]
+    shuffled_mean: Annotated[
+        np.ndarray, "(T-1,) mean msd of the same increments in random order", _AREA
+    ]
+    shuffled_low: Annotated[np.ndarray, "(T-1,) 2.5 % quantile of that msd", _AREA]
+    shuffled_high: Annotated[np.ndarray, "(T-1,) 97.5 % quantile of that msd", _AREA]
+    drift_lags: Annotated[np.ndarray, "(d,) lags of drift_removed", "step"]
+    drift_removed: Annotated[
+        np.ndarray, "(d,) msd without the mean drift, corrected for the bridge", _AREA
+    ]
+    effective_dimension: Annotated[float, "number of equal, independent directions of the walk"]
+    fit_lags: Annotated[np.ndarray, "(f,) lags that were fitted", "step"]
+    fitted: Annotated[np.ndarray, "(f,) fitted msd at them", _AREA]
+    regimes: Annotated[tuple[Segment, ...], "regimes in order of lag", "1; step"]
+    shorter: Annotated[tuple[ShorterFit, ...], "the same fit to fewer lags", "step; 1"]
+    exponent_short: Annotated[Estimate, "exponent of the first regime"]
+    exponent_max: Annotated[Estimate, "largest exponent of all regimes"]
+    exponent_long: Annotated[Estimate, "exponent of the last regime"]
+    crossover_lag: Annotated[Estimate, "lag at which the last of several regimes begins", "step"]
 
 
 def analyse_diffusion(
-    gram: np.ndarray, stride: int = 1, permutations: int = 100, seed: int = 0
+    gram: ArrayLike, stride: int = 1, permutations: int = 100, seed: int = 0, start: int = 0
 ) -> WindowDiffusion:
     """Mean squared displacement, nulls and regimes of one window.
 
@@ -87,30 +84,44 @@ def analyse_diffusion(
         stride: optimizer steps between recorded positions.
         permutations: random orders behind the band of the shuffled null.
         seed: of those orders.
+        start: optimizer steps taken before the first position; kept with the result.
 
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.
     """
+    gram = CheckedGram(gram)
     lags, msd = mean_squared_displacement(gram, stride)
     null = shuffled_null(gram, permutations, seed, stride)
     dimension = effective_dimension(gram)
-    regimes, _ = fit_window(lags, msd, dimension)
+    fit, _ = fit_window(lags, msd, dimension)
+    local_lags, local = local_exponent(lags, msd)
+    drift_lags, drift_removed = drift_removed_msd(gram, stride)
     return WindowDiffusion(
-        lags,
-        msd,
-        squared_displacement(gram, stride)[1],
-        *local_exponent(lags, msd),
-        null.mean,
-        null.low,
-        null.high,
-        *drift_removed_msd(gram, stride),
-        dimension,
-        regimes,
+        length=len(lags) + 1,
+        stride=stride,
+        start=start,
+        lags=lags,
+        msd=msd,
+        squared_displacement=squared_displacement(gram, stride)[1],
+        local_lags=local_lags,
+        local_exponent=local,
+        shuffled_mean=null.mean,
+        shuffled_low=null.low,
+        shuffled_high=null.high,
+        drift_lags=drift_lags,
+        drift_removed=drift_removed,
+        effective_dimension=dimension,
+        fit_lags=fit.lags,
+        fitted=fit.fitted,
+        regimes=fit.segments,
+        shorter=tuple(_shorter(fewer) for fewer in fit.shorter),
+        **{name: getattr(fit, name) for name in EXPONENTS},
     )
 
 
-# The covariance follows from the MSD, whose fit needs the covariance: twice round is enough.
-COVARIANCE_ROUNDS = 2
+def _shorter(fit: Regimes) -> ShorterFit:
+    exponents = (fit.exponent_short, fit.exponent_max, fit.exponent_long)
+    return ShorterFit(fit.largest_lag, *map(float, exponents))
 
 
 def fit_window(
@@ -124,7 +135,7 @@ def fit_window(
     Args:
         lags: ``(T-1,)`` all lags of the window, ``stride .. (T-1) stride`` optimizer steps.
         msd: ``(T-1,)`` its time-averaged MSD.
-        effective_dimension: of the walk, at least 1, see ``diffusion.effective_dimension``.
+        effective_dimension: of the walk, at least 1, see `geometry.effective_dimension`.
 
     Returns:
         The regimes, and the covariance ``(n, n)`` of log MSD at the fitted lags,
@@ -133,12 +144,12 @@ def fit_window(
     Raises:
         InputError: as ``fit_regimes`` and ``msd_covariance``.
     """
-    lags, msd = as_curve(lags, msd)
-    positions, stride = lags.size + 1, int(lags[0])
-    chosen = logarithmic_selection(lags)
-    lags, msd = lags[chosen], msd[chosen]
-    covariance = brownian_covariance(lags, positions, stride) / effective_dimension
+    x, y = as_curve(lags, msd)
+    positions, stride = x.size + 1, int(x[0])
+    chosen = logarithmic_selection(x)
+    x, y = x[chosen], y[chosen]
+    covariance = brownian_covariance(x, positions, stride) / effective_dimension
     for _ in range(COVARIANCE_ROUNDS):
-        fitted = fit_regimes(lags, msd, covariance, lags[-1], shorter=()).fitted
-        covariance = msd_covariance(lags, fitted, effective_dimension, positions, stride)
-    return fit_regimes(lags, msd, covariance, lags[-1]), covariance
+        fitted = fit_regimes(x, y, covariance, x[-1], shorter=()).fitted
+        covariance = msd_covariance(x, fitted, effective_dimension, positions, stride)
+    return fit_regimes(x, y, covariance, x[-1]), covariance

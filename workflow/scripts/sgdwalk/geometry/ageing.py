@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.intervals import interval, jackknife_error
-from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 from sgdwalk.fits.power_law import PowerLaw, fit_power_law
 from sgdwalk.geometry.distances import squared_distances
 
@@ -18,42 +19,33 @@ from sgdwalk.geometry.distances import squared_distances
 class Ageing:
     """MSD at fixed lags against the age of the walk; W windows, n lags.
 
-    Attributes:
-        start: (W,) steps t_w at which windows start.
-        lag: (n,) lags in optimizer steps.
-        msd: (W, n) time-averaged MSD.
-        error: (W, n) standard error by block jackknife over time.
-        stationary: (n,) the null: mean over windows, what each would show without ageing.
-        fits: n power laws of the MSD in the step at the middle of the window; the exponent is zero
-            without ageing. Its interval is from the scatter of windows about the law.
+    The null is the mean over windows, what each would show without ageing; exponents of the power
+    laws would be zero. Their intervals are from the scatter of windows about the law.
     """
 
-    start: np.ndarray
-    lag: np.ndarray
-    msd: np.ndarray
-    error: np.ndarray
-    stationary: np.ndarray
-    fits: tuple[PowerLaw, ...]
+    start: Annotated[np.ndarray, "(W,) steps t_w taken before each window", "step"]
+    lag: Annotated[np.ndarray, "(n,) lags", "step"]
+    msd: Annotated[np.ndarray, "(W, n) time-averaged mean squared displacement", "parameter^2"]
+    error: Annotated[
+        np.ndarray, "(W, n) its standard error by block jackknife over time", "parameter^2"
+    ]
+    stationary: Annotated[np.ndarray, "(n,) mean of msd over windows", "parameter^2"]
+    fits: Annotated[
+        tuple[PowerLaw, ...], "power laws of msd in the step at the middle of the window, by lag"
+    ]
 
 
 @dataclass(frozen=True)
 class Ergodicity:
-    """Ergodicity-breaking parameter at n lags.
+    """Ergodicity-breaking parameter EB at n lags."""
 
-    Attributes:
-        lag: (n,) lags in optimizer steps.
-        breaking: (n,) EB, the variance over seeds of the time-averaged MSD relative to its mean
-            squared.
-        low: (n,) lower end of the 95 % interval.
-        high: (n,) upper end.
-        brownian: (n,) EB of Brownian walks of the same length.
-    """
-
-    lag: np.ndarray
-    breaking: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    brownian: np.ndarray
+    lag: Annotated[np.ndarray, "(n,) lags", "step"]
+    breaking: Annotated[
+        np.ndarray, "(n,) EB: variance over seeds of the time-averaged MSD over its mean squared"
+    ]
+    low: Annotated[np.ndarray, "(n,) low end of its 95 % interval"]
+    high: Annotated[np.ndarray, "(n,) high end of its 95 % interval"]
+    brownian: Annotated[np.ndarray, "(n,) EB of Brownian walks of the same length"]
 
 
 def ageing(
@@ -61,7 +53,7 @@ def ageing(
     starts: Sequence[int],
     lags: Sequence[int],
     stride: int = 1,
-    blocks: int = 10,
+    blocks: int = BLOCKS,
 ) -> Ageing:
     """MSD at fixed lags as a function of the step t_w at which the window starts.
 

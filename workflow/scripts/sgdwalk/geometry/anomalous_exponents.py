@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.fits.intervals import interval, jackknife_interval
-from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.fits.intervals import jackknife_interval, student_mean
+from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 from sgdwalk.geometry.distances import as_gram
 
 POINTS = 20  # of each log-log fit, evenly spaced in log time
@@ -18,28 +20,27 @@ POINTS = 20  # of each log-log fit, evenly spaced in log time
 
 @dataclass(frozen=True)
 class AnomalousExponents:
-    """Exponents of one window or, pooled, of several seeds, with 95 % intervals.
+    """Exponents of one window or, pooled, of several seeds.
 
-    Attributes:
-        hurst: H of the displacement, `|x_t - x_0|^2 ~ t^(2H)`; 1/2 for normal diffusion.
-        joseph: J of the time-averaged MSD, `~ lag^(2J)`; above 1/2 is memory.
-        noah: L of the sums of squares, `sum |dx|^2 ~ t^(2L + 2M - 1)`; above 1/2 is big jumps.
-        moses: M of the sums of norms, `sum |dx| ~ t^(M + 1/2)`; other than 1/2 is ageing.
-        excess: `H - (J + L + M - 1)`; zero where the three effects account for all.
+    H is 1/2 for normal diffusion; J above 1/2 is memory, L above 1/2 big jumps, M other than 1/2
+    ageing. The excess is zero where the three effects account for all.
     """
 
-    hurst: Estimate
-    joseph: Estimate
-    noah: Estimate
-    moses: Estimate
-    excess: Estimate
+    hurst: Annotated[Estimate, "H of the displacement, |x_t - x_0|^2 ~ t^(2H)"]
+    joseph: Annotated[Estimate, "J of the time-averaged MSD, ~ lag^(2J)"]
+    noah: Annotated[Estimate, "L of the sums of squares, sum |dx|^2 ~ t^(2L + 2M - 1)"]
+    moses: Annotated[Estimate, "M of the sums of norms, sum |dx| ~ t^(M + 1/2)"]
+    excess: Annotated[Estimate, "H - (J + L + M - 1)"]
+
+
+ANOMALOUS = tuple(field.name for field in fields(AnomalousExponents))
 
 
 def anomalous_exponents(
-    gram: np.ndarray,
+    gram: ArrayLike,
     fit_range: tuple[int, int] | None = None,
     lag_range: tuple[int, int] | None = None,
-    blocks: int = 10,
+    blocks: int = BLOCKS,
 ) -> AnomalousExponents:
     """Joseph, Noah and Moses exponents of one window, with norms in the place of moduli.
 
@@ -61,7 +62,7 @@ def anomalous_exponents(
         blocks: number of blocks of time of the jackknife.
 
     Returns:
-        The exponents. The null, increments in random order (`excursions.shuffled`), has J = M = 1/2
+        The exponents. The null, increments in random order (`geometry.shuffled`), has J = M = 1/2
         and, but for a drift, H = L.
 
     Raises:
@@ -70,15 +71,15 @@ def anomalous_exponents(
     Source: Chen, Bassler, McCauley and Gunaratne, Phys. Rev. E 95, 042141 (2017); Aghion, Meyer,
     Adlakha, Kantz and Bassler, New J. Phys. 23, 023002 (2021).
     """
-    gram = as_gram(gram)
-    count = len(gram)
+    values = as_gram(gram)
+    count = len(values)
     shortest = max(count // 100, 1)
     times = _log_times(fit_range or (shortest, count), count)
     lags = _log_times(lag_range or (shortest, max(count // 10, shortest + 1)), count)
     # Ageing is divided out before a gap is closed and put back after, or every replicate would take
     # a later part of the walk for its beginning.
-    trend = _ageing_trend(np.sqrt(gram.diagonal()), times)
-    steady = gram / trend / trend[:, None]
+    trend = _ageing_trend(np.sqrt(values.diagonal()), times)
+    steady = values / trend / trend[:, None]
     walk = (steady, np.tril(steady, -1), trend)
     full = _exponents(*walk, np.arange(count), times, lags)
     without = []
@@ -108,16 +109,12 @@ def pool_seeds(exponents: Sequence[AnomalousExponents]) -> AnomalousExponents:
     """
     if len(exponents) < 2:
         raise InputError(f"exponents of {len(exponents)} seeds; needed are two or more")
-    values = np.array(
-        [
-            [e.hurst.value, e.joseph.value, e.noah.value, e.moses.value, e.excess.value]
-            for e in exponents
-        ]
-    )
-    error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return AnomalousExponents(
-        *[interval(m, s, len(values) - 1) for m, s in zip(values.mean(axis=0), error, strict=True)]
-    )
+    columns = ([getattr(e, name).value for e in exponents] for name in ANOMALOUS)
+    return AnomalousExponents(*map(_mean_of_all, columns))
+
+
+def _mean_of_all(values: list[float]) -> Estimate:
+    return student_mean(values) if np.isfinite(values).all() else Estimate.undefined()
 
 
 def _ageing_trend(norms: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from sgdwalk.geometry.distances import as_gram, principal_components, squared_distances
+from sgdwalk.geometry.distances import CheckedGram, principal_components, squared_distances
 from sgdwalk.geometry.effective_dimension import effective_dimension
 
 
 @dataclass(frozen=True)
 class WalkModes:
-    """The k leading principal components of a window of T positions.
+    """The k leading principal components of a window of T positions."""
 
-    Attributes:
-        coordinates: (T, k) projected path.
-        variance: (k,) explained variance.
-        share: (k,) part of the total variance.
-        share_low: (k,) lower end of the 95 % interval of `share`.
-        share_high: (k,) upper end.
-        brownian: (k,) shares of a Brownian walk in many dimensions, `6 / (pi k)**2`.
-        brownian_error: (k,) standard deviation of these shares in as many dimensions as the walk
-            effectively has.
-        brownian_coordinates: (T, k) its cosine components, with this walk's variances.
-        dimension: effective dimension of the increments.
-    """
-
-    coordinates: np.ndarray
-    variance: np.ndarray
-    share: np.ndarray
-    share_low: np.ndarray
-    share_high: np.ndarray
-    brownian: np.ndarray
-    brownian_error: np.ndarray
-    brownian_coordinates: np.ndarray
-    dimension: float
+    coordinates: Annotated[np.ndarray, "(T, k) positions along the components", "parameter"]
+    variance: Annotated[np.ndarray, "(k,) explained variance", "parameter^2"]
+    share: Annotated[np.ndarray, "(k,) part of the total variance"]
+    share_low: Annotated[np.ndarray, "(k,) low end of the 95 % interval of share"]
+    share_high: Annotated[np.ndarray, "(k,) high end of the 95 % interval of share"]
+    brownian: Annotated[np.ndarray, "(k,) shares of a Brownian walk in many dimensions, 6/(pi k)^2"]
+    brownian_error: Annotated[
+        np.ndarray, "(k,) standard deviation of these in as many dimensions as the walk has"
+    ]
+    brownian_coordinates: Annotated[
+        np.ndarray, "(T, k) cosines in time, with this walk's variances", "parameter"
+    ]
+    dimension: Annotated[float, "effective dimension of the increments"]
 
 
-def walk_modes(gram: np.ndarray, k: int = 10) -> WalkModes:
+def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
     """Principal components of the walk, with the shares a Brownian walk would have.
 
     Cosines in time with rapidly falling shares look like structure but are what any Brownian walk
@@ -61,29 +54,29 @@ def walk_modes(gram: np.ndarray, k: int = 10) -> WalkModes:
     neural network training, NeurIPS 2018; Moore, Ahmed and Antia, High dimensional random walks can
     appear low dimensional, J. Theor. Biol. 2018.
     """
-    gram = as_gram(gram)
-    length = len(gram) + 1
-    coordinates, variance = principal_components(gram, k)
-    total = squared_distances(gram).sum() / (2 * length * (length - 1))
+    checked = CheckedGram.of(gram)
+    length = len(checked) + 1
+    coordinates, variance = principal_components(checked, k)
+    total = squared_distances(checked).sum() / (2 * length * (length - 1))
     share = variance / total
-    dimension = effective_dimension(gram)
+    dimension = effective_dimension(checked)
     order = np.arange(1, k + 1)
     brownian = 6 / (np.pi * order) ** 2
     # Over all modes: the sum of (6 / pi^2 k^2)^2 is 2/5.
-    error = _share_error(share, np.sum(share**2), dimension)
+    error = _share_error(share, float(np.sum(share**2)), dimension)
     cosine = np.cos(np.pi * np.outer(np.arange(length) + 0.5, order) / length)
     scale = np.sqrt(2 * variance * (length - 1) / length)
     sign = np.where(np.einsum("tk,tk->k", cosine, coordinates) < 0, -1.0, 1.0)
     return WalkModes(
-        coordinates,
-        variance,
-        share,
-        np.clip(share - 1.96 * error, 0, 1),
-        np.clip(share + 1.96 * error, 0, 1),
-        brownian,
-        _share_error(brownian, 2 / 5, dimension),
-        cosine * scale * sign,
-        dimension,
+        coordinates=coordinates,
+        variance=variance,
+        share=share,
+        share_low=np.clip(share - 1.96 * error, 0, 1),
+        share_high=np.clip(share + 1.96 * error, 0, 1),
+        brownian=brownian,
+        brownian_error=_share_error(brownian, 2 / 5, dimension),
+        brownian_coordinates=cosine * scale * sign,
+        dimension=dimension,
     )
 
 

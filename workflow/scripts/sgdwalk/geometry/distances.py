@@ -6,7 +6,11 @@ increments ``x_{a+1} - x_a`` and ``x_{b+1} - x_b``. Every quantity here is a sum
 parameters. Distances are in units of parameter space, squared distances in those units squared.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +41,8 @@ def as_gram(gram: ArrayLike) -> np.ndarray:
         InputError: not a square matrix, empty, complex, not finite, not symmetric, or with a
             negative diagonal.
     """
+    if isinstance(gram, CheckedGram):
+        return gram.values
     values = np.asarray(gram)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or values.shape[0] == 0:
         raise InputError(f"gram: shape {values.shape}; must be square with at least one increment")
@@ -50,6 +56,59 @@ def as_gram(gram: ArrayLike) -> np.ndarray:
     if _asymmetry(values) > SYMMETRY_TOLERANCE * max(values.max(), -values.min()):
         raise InputError("gram: not symmetric; must be inner products of increments")
     return values
+
+
+class CheckedGram:
+    """A Gram matrix that was checked, for analyses that all take the same one.
+
+    It stands wherever a Gram matrix may: what it is given to does not check it again, and its
+    squared distances are made once, when they are first asked for.
+
+    Args:
+        gram: ``(T-1, T-1)`` inner products of increments.
+
+    Attributes:
+        values: ``(T-1, T-1)`` float64.
+
+    Raises:
+        InputError: ``gram`` is no Gram matrix, see ``as_gram``.
+    """
+
+    def __init__(self, gram: ArrayLike):
+        self.values = as_gram(gram)
+
+    @classmethod
+    def of(cls, gram: ArrayLike) -> CheckedGram:
+        """Check a Gram matrix, unless it was."""
+        return gram if isinstance(gram, cls) else cls(gram)
+
+    def part(self, start: int, stop: int) -> CheckedGram:
+        """Gram matrix of the increments from ``start`` to before ``stop``."""
+        return self._known(self.values[start:stop, start:stop])
+
+    def in_order(self, order: np.ndarray) -> CheckedGram:
+        """Gram matrix of the same increments in another order."""
+        return self._known(self.values[np.ix_(order, order)])
+
+    @cached_property
+    def squared_distances(self) -> np.ndarray:
+        """``(T, T)`` as `squared_distances` says, not to be written to."""
+        distances = _block_sums(self.values)
+        distances.flags.writeable = False
+        return distances
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype, copy=copy)
+
+    @classmethod
+    def _known(cls, values: np.ndarray) -> CheckedGram:
+        """One that needs no check: what was made of a checked one."""
+        found = cls.__new__(cls)
+        found.values = values
+        return found
 
 
 def squared_distances(gram: ArrayLike) -> np.ndarray:
@@ -70,7 +129,12 @@ def squared_distances(gram: ArrayLike) -> np.ndarray:
     Raises:
         InputError: ``gram`` is no Gram matrix, see ``as_gram``.
     """
-    values = as_gram(gram)
+    if isinstance(gram, CheckedGram):
+        return gram.squared_distances
+    return _block_sums(as_gram(gram))
+
+
+def _block_sums(values: np.ndarray) -> np.ndarray:
     count = values.shape[0]
     distances = np.zeros((count + 1, count + 1))
     # column[b] = what the increment b adds to |x_b - x_i|^2, for the row i at hand.
@@ -142,7 +206,18 @@ def transverse_excursion(gram: ArrayLike, start: int, stop: int) -> float:
         raise InputError(
             f"fragment: start {start}, stop {stop}; must be 0 <= start < stop <= {increments}"
         )
-    fragment = as_gram(np.asarray(gram)[start:stop, start:stop])
+    return fragment_excursion(as_gram(np.asarray(gram)[start:stop, start:stop]))
+
+
+def fragment_excursion(fragment: np.ndarray) -> float:
+    """Largest squared distance of a whole walk's points from the line through its ends.
+
+    Args:
+        fragment: ``(n, n)`` float64, a part of a Gram matrix that was checked.
+
+    Returns:
+        As ``transverse_excursion``.
+    """
     contour_squared = np.sqrt(fragment.diagonal()).sum() ** 2
     along = fragment.sum(axis=1)  # inner product of each increment with the chord
     chord_squared = along.sum()

@@ -1,6 +1,7 @@
 """In how many equal, independent directions a walk moves."""
 
-import numpy as np
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
@@ -26,12 +27,13 @@ def effective_dimension(gram: ArrayLike) -> float:
     Raises:
         InputError: ``gram`` is no Gram matrix, or has fewer than 4 increments.
     """
-    values = centred(as_gram(gram))
+    gram = as_gram(gram)
+    values = centred(gram)
     count = len(values)
     if count < 4:
         raise InputError(f"gram: {count} increments; the effective dimension needs at least 4")
     power = values.trace() / count
-    if power <= 1e-12 * np.asarray(gram).diagonal().mean():
+    if power <= 1e-12 * gram.diagonal().mean():
         return 1.0
     scatter, freedom = 0.0, 0
     for lag in range(1, count // 2 + 1):

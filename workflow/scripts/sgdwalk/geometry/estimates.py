@@ -6,28 +6,26 @@ import numpy as np
 
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import interval
-from sgdwalk.geometry.anomalous_exponents import AnomalousExponents
+from sgdwalk.fits.pair_bins import BLOCKS
+from sgdwalk.geometry.anomalous_exponents import ANOMALOUS, AnomalousExponents
 from sgdwalk.geometry.velocity import LagCurve
 from sgdwalk.geometry.window import WindowGeometry
-
-_ANOMALOUS = ("hurst", "joseph", "noah", "moses", "excess")
-_BLOCKS = 10  # of the jackknife over time behind every curve
 
 
 def estimates(window: WindowGeometry) -> dict[str, Estimate]:
     """Numbers with their 95 % intervals; what the window is too short for is left out."""
     found: dict[str, Estimate] = {}
     for name in ("distance", "contour"):
-        landscape = getattr(window, name)
+        differences = getattr(window, name)
         for source in ("minibatch", "probe"):
-            curve = getattr(landscape, source)
+            curve = getattr(differences, source)
             if curve is not None:
                 found[f"roughness_{name}_{source}"] = curve.hurst
-        if landscape.structure is not None:
-            found[f"zeta_curvature_{name}"] = landscape.structure.curvature
+        if differences.structure is not None:
+            found[f"zeta_curvature_{name}"] = differences.structure.curvature
     if window.path is not None:
         found["path_dimension"] = window.path.dimension
-        found["contour_lag_exponent"] = window.path.contour_by_lag.fit.estimate
+        found["contour_lag_exponent"] = window.path.contour_by_lag.fit.exponent
     for length, excursions in window.excursions.items():
         found[f"excursion_ratio_{length}"] = excursions.ratio
     if window.avalanches is not None:
@@ -72,7 +70,7 @@ def undefined(window: WindowGeometry) -> dict[str, str]:
     for name in ("distance", "contour"):
         for source in ("minibatch", "probe"):
             curve = getattr(getattr(window, name), source)
-            if curve is not None and not np.isfinite(curve.fit.exponent):
+            if curve is not None and not curve.fit.exponent.defined:
                 reasons[f"roughness_{name}_{source}"] = (
                     f"bins that stand out from the noise: {curve.fit.points}; a fit needs three"
                 )
@@ -85,13 +83,13 @@ def undefined(window: WindowGeometry) -> dict[str, str]:
 def _anomalous(exponents: AnomalousExponents | None) -> dict[str, Estimate]:
     if exponents is None:
         return {}
-    # "hurst" alone would be taken for the roughness of the landscape
-    return {f"walk_{name}": getattr(exponents, name) for name in _ANOMALOUS}
+    # "hurst" alone would be taken for the roughness of the loss
+    return {f"walk_{name}": getattr(exponents, name) for name in ANOMALOUS}
 
 
 def _first(curve: LagCurve) -> Estimate:
     """Value at a lag of one record."""
-    return interval(float(curve.value[0]), float(curve.error[0]), _BLOCKS - 1)
+    return interval(float(curve.value[0]), float(curve.error[0]), BLOCKS - 1)
 
 
 def _estimate(*values: float) -> Estimate:

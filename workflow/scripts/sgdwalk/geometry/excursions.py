@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_interval
-from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 from sgdwalk.geometry.distances import (
-    as_gram,
+    CheckedGram,
+    fragment_excursion,
     principal_components,
     squared_distances,
-    transverse_excursion,
 )
 
 
@@ -22,24 +24,25 @@ from sgdwalk.geometry.distances import (
 class Excursions:
     """Fragments of one length.
 
-    Attributes:
-        length: increments of a fragment.
-        start: (n,) index of the first position of each fragment.
-        end_to_end_squared: (n,) squared distance between the ends.
-        excursion_squared: (n,) largest squared distance from the chord; `nan` where unresolved.
-        ratio: mean squared excursion over mean squared end-to-end distance, of the resolved
-            fragments: zero for a straight line, large for a walk that turns back.
+    The ratio is of the resolved fragments: zero for a straight line, large for a walk that turns
+    back.
     """
 
-    length: int
-    start: np.ndarray
-    end_to_end_squared: np.ndarray
-    excursion_squared: np.ndarray
-    ratio: Estimate
+    length: Annotated[int, "increments of a fragment"]
+    start: Annotated[np.ndarray, "(n,) index of the first position of each fragment"]
+    end_to_end_squared: Annotated[
+        np.ndarray, "(n,) squared distance between the ends", "parameter^2"
+    ]
+    excursion_squared: Annotated[
+        np.ndarray,
+        "(n,) largest squared distance from the chord; nan where unresolved",
+        "parameter^2",
+    ]
+    ratio: Annotated[Estimate, "mean squared excursion over mean squared end-to-end distance"]
 
 
 def random_fragments(
-    gram: np.ndarray, length: int, seed: int, fragments: int = 300, blocks: int = 10
+    gram: ArrayLike, length: int, seed: int, fragments: int = 300, blocks: int = BLOCKS
 ) -> Excursions:
     """Transverse excursion against end-to-end distance over random fragments of one length.
 
@@ -61,14 +64,15 @@ def random_fragments(
 
     Source: Chen, Qu and Gong, Neural Networks 149 (2022).
     """
-    gram = as_gram(gram)
-    starts = len(gram) - length + 1
+    values = CheckedGram.of(gram).values
+    starts = len(values) - length + 1
     if length < 2 or starts < 1:
-        raise InputError(f"fragments: length {length}; allowed are 2 to {len(gram)} increments")
+        raise InputError(f"fragments: length {length}; allowed are 2 to {len(values)} increments")
     rng = np.random.default_rng(seed)
     start = np.sort(rng.choice(starts, size=min(fragments, starts), replace=False))
-    end_to_end = np.array([gram[i : i + length, i : i + length].sum() for i in start])
-    excursion = np.array([transverse_excursion(gram, int(i), int(i) + length) for i in start])
+    parts = [values[i : i + length, i : i + length] for i in start]
+    end_to_end = np.array([part.sum() for part in parts])
+    excursion = np.array([fragment_excursion(part) for part in parts])
 
     resolved = np.isfinite(excursion)
     ratio = _ratio(excursion[resolved], end_to_end[resolved])
@@ -84,28 +88,20 @@ def random_fragments(
 
 @dataclass(frozen=True)
 class Fragment:
-    """One fragment in its own plane: what chord, contour and excursion are, to be drawn.
+    """One fragment in its own plane: what chord, contour and excursion are, to be drawn."""
 
-    Attributes:
-        start: index of its first position in the window.
-        coordinates: (n+1, 2) its positions along its two leading principal components.
-        farthest: index in the fragment of the position farthest from the chord.
-        contour_length: sum of its increments' norms.
-        end_to_end: distance between its ends, the chord.
-        excursion: distance of the farthest position from the chord.
-        share: part of the fragment's variance that the plane shows.
-    """
-
-    start: int
-    coordinates: np.ndarray
-    farthest: int
-    contour_length: float
-    end_to_end: float
-    excursion: float
-    share: float
+    start: Annotated[int, "index of its first position in the window"]
+    coordinates: Annotated[
+        np.ndarray, "(n+1, 2) positions along its two leading principal components", "parameter"
+    ]
+    farthest: Annotated[int, "index in the fragment of the position farthest from the chord"]
+    contour_length: Annotated[float, "sum of its increments' norms", "parameter"]
+    end_to_end: Annotated[float, "distance between its ends, the chord", "parameter"]
+    excursion: Annotated[float, "distance of the farthest position from the chord", "parameter"]
+    share: Annotated[float, "part of the fragment's variance that the plane shows"]
 
 
-def typical_fragment(gram: np.ndarray, excursions: Excursions) -> Fragment:
+def typical_fragment(gram: ArrayLike, excursions: Excursions) -> Fragment:
     """Return the fragment with the median ratio of excursion to end-to-end distance.
 
     Args:
@@ -125,21 +121,25 @@ def typical_fragment(gram: np.ndarray, excursions: Excursions) -> Fragment:
         raise InputError("fragments: none has a resolved excursion")
     chosen = known[np.argsort(ratio[known])[known.size // 2]]
     start = int(excursions.start[chosen])
-    part = as_gram(gram)[start : start + excursions.length, start : start + excursions.length]
-    coordinates, variance = principal_components(part, 2)
-    positions = len(part) + 1
-    total = squared_distances(part).sum() / (2 * positions * (positions - 1))
+    checked = CheckedGram.of(gram)
+    fragment = checked.part(start, start + excursions.length)
+    coordinates, variance = principal_components(fragment, 2)
+    part, positions = fragment.values, len(fragment) + 1
+    within = slice(start, start + positions)
+    # a copy of its own: sums of rows with gaps between them round otherwise
+    squares = squared_distances(checked)[within, within].copy()
+    total = squares.sum() / (2 * positions * (positions - 1))
     # Squared distances from the chord: from the start, less the part along the chord.
     reached = np.concatenate([[0.0], part.cumsum(axis=0).cumsum(axis=1).diagonal()])
     along = np.concatenate([[0.0], part.sum(axis=1).cumsum()])
     return Fragment(
-        start,
-        coordinates,
-        int(np.argmax(reached - along**2 / along[-1])),
-        float(np.sqrt(part.diagonal()).sum()),
-        float(np.sqrt(excursions.end_to_end_squared[chosen])),
-        float(np.sqrt(excursions.excursion_squared[chosen])),
-        float(variance.sum() / total),
+        start=start,
+        coordinates=coordinates,
+        farthest=int(np.argmax(reached - along**2 / along[-1])),
+        contour_length=float(np.sqrt(part.diagonal()).sum()),
+        end_to_end=float(np.sqrt(excursions.end_to_end_squared[chosen])),
+        excursion=float(np.sqrt(excursions.excursion_squared[chosen])),
+        share=float(variance.sum() / total),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -13,17 +14,13 @@ from sgdwalk.fits.intervals import jackknife_interval
 
 @dataclass(frozen=True)
 class HomologyDimension:
-    """Lengths of minimum spanning trees and the dimension they scale with.
+    """Lengths of minimum spanning trees and the dimension they scale with."""
 
-    Attributes:
-        size: (n,) numbers of positions sampled.
-        length: (R, n) weighted lengths of the trees, of R repetitions.
-        dimension: persistent-homology dimension of degree 0, with its 95 % interval.
-    """
-
-    size: np.ndarray
-    length: np.ndarray
-    dimension: Estimate
+    size: Annotated[np.ndarray, "(n,) numbers of positions sampled"]
+    length: Annotated[
+        np.ndarray, "(R, n) weighted lengths of their trees, of R repetitions", "parameter"
+    ]
+    dimension: Annotated[Estimate, "persistent-homology dimension of degree 0"]
 
 
 def homology_dimension(
@@ -43,7 +40,7 @@ def homology_dimension(
     that its correlation with the generalisation gap is confounded by hyperparameters, fails from
     poor initialisations, and shows model-wise double descent. With the thousand points of a window
     it is also far from its limit: draw it beside the same walk with its increments in random order
-    (`excursions.shuffled`), for which, with independent increments in many dimensions, it would
+    (`geometry.shuffled`), for which, with independent increments in many dimensions, it would
     be 2.
 
     Args:

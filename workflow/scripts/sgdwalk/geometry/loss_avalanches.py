@@ -3,55 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_interval
-from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 
 
 @dataclass(frozen=True)
 class Avalanches:
-    """Runs of `|dL|` above its standard deviation.
+    """Runs of `|dL|` above its standard deviation, in order of time."""
 
-    Attributes:
-        threshold: standard deviation of `|dL|`.
-        start: (n,) index of the first increment of each run, in order of time.
-        duration: (n,) number of increments of each run.
-        size: (n,) sum of `|dL|` over each run.
-        peak: (n,) index of the largest `|dL|` of each run.
-        mean_duration: mean of `duration`; nan without a run.
-        independent_mean_duration: the null: the mean for the same increments in random order.
-    """
-
-    threshold: float
-    start: np.ndarray
-    duration: np.ndarray
-    size: np.ndarray
-    peak: np.ndarray
-    mean_duration: Estimate
-    independent_mean_duration: float
+    threshold: Annotated[float, "standard deviation of |dL|", "loss"]
+    start: Annotated[np.ndarray, "(n,) index of the first loss increment of each avalanche"]
+    duration: Annotated[np.ndarray, "(n,) loss increments of each avalanche"]
+    size: Annotated[np.ndarray, "(n,) sum of |dL| over each avalanche", "loss"]
+    peak: Annotated[np.ndarray, "(n,) index of the largest |dL| of each avalanche"]
+    mean_duration: Annotated[Estimate, "mean number of increments; nan without an avalanche"]
+    independent_mean_duration: Annotated[float, "the same for increments in random order"]
 
 
 @dataclass(frozen=True)
 class Aftermath:
-    """Loss along the contour from the peak of one avalanche on.
+    """Loss along the contour from the peak of one avalanche on."""
 
-    Attributes:
-        peak: index of the avalanche's largest increment, and of the position where it begins.
-        duration: the avalanche's increments.
-        contour: (m,) contour length from that position.
-        loss: (m,) loss at this position and the next ones.
-        increment: (m-1,) `|dL|` between one position and the next, the peak first.
-    """
-
-    peak: int
-    duration: int
-    contour: np.ndarray
-    loss: np.ndarray
-    increment: np.ndarray
+    peak: Annotated[int, "index of the largest |dL|, and of the position where it begins"]
+    duration: Annotated[int, "loss increments of the avalanche"]
+    contour: Annotated[np.ndarray, "(m,) contour length from that position", "parameter"]
+    loss: Annotated[np.ndarray, "(m,) loss at this position and the next ones", "loss"]
+    increment: Annotated[
+        np.ndarray, "(m-1,) |dL| between one position and the next, the peak first", "loss"
+    ]
 
 
 def loss_increments(loss: np.ndarray) -> np.ndarray:
@@ -66,7 +51,7 @@ def loss_increments(loss: np.ndarray) -> np.ndarray:
     return np.diff(loss)
 
 
-def find_avalanches(loss: np.ndarray, blocks: int = 10) -> Avalanches:
+def find_avalanches(loss: np.ndarray, blocks: int = BLOCKS) -> Avalanches:
     """Find the runs of consecutive increments with `|dL|` above its standard deviation.
 
     The threshold is that of `|dL|`, not of dL: more than half of Gaussian increments are above it,
@@ -155,7 +140,7 @@ def after_longest(
     return result
 
 
-def moving_variance(loss: np.ndarray, window: int = 100) -> np.ndarray:
+def moving_variance(loss: np.ndarray, window: int) -> np.ndarray:
     """Variance of the loss in a window that moves one record at a time.
 
     Args:

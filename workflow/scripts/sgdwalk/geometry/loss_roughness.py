@@ -1,4 +1,4 @@
-"""LossRoughness of the loss along the walk: how loss differences grow with separation.
+"""Roughness of the loss along the walk: how loss differences grow with separation.
 
 The separation of two positions is their distance or the contour length between them. A landscape
 of roughness exponent H has mean squared loss differences (MSL) that grow as `r**(2 H)`. A smooth
@@ -8,13 +8,14 @@ one has H = 1, so the MSL of a quadratic fitted to the same walk is the null to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_error
-from sgdwalk.fits.pair_bins import bin_pairs
+from sgdwalk.fits.pair_bins import BINS, BLOCKS, bin_pairs
 from sgdwalk.fits.power_law import PowerLaw, fit_power_law
 
 
@@ -22,32 +23,35 @@ from sgdwalk.fits.power_law import PowerLaw, fit_power_law
 class LossRoughness:
     """MSL against separation, `n` logarithmic bins.
 
-    Attributes:
-        separation: (n,) mean separation.
-        msl: (n,) mean squared loss difference, noise floor subtracted; may be negative.
-        msl_error: (n,) standard error, of jackknife and floor; `nan` where a bin does not outlive
-            the loss of each block of time.
-        floor: (n,) noise floor that was subtracted.
-        pairs: (n,) pairs in the bin.
-        upper_limit: (n,) true where `msl` does not stand out from the noise floor with 95 %
-            confidence: to be drawn as an upper limit, at `msl_upper`.
-        msl_upper: (n,) upper end of the 95 % interval, of no less than zero.
-        fit: power law of the MSL over the bins that are fitted; its exponent is 2 H.
+    Where it does not stand out from the noise it is to be drawn as an upper limit, at `msl_upper`.
     """
 
-    separation: np.ndarray
-    msl: np.ndarray
-    msl_error: np.ndarray
-    floor: np.ndarray
-    pairs: np.ndarray
-    upper_limit: np.ndarray
-    msl_upper: np.ndarray
-    fit: PowerLaw
+    separation: Annotated[np.ndarray, "(n,) mean separation of the bin's pairs", "parameter"]
+    msl: Annotated[
+        np.ndarray,
+        "(n,) mean squared loss difference, noise floor subtracted; may be negative",
+        "loss^2",
+    ]
+    msl_error: Annotated[
+        np.ndarray,
+        "(n,) its standard error, of jackknife and floor; nan in bins that do not outlive each "
+        "block of time",
+        "loss^2",
+    ]
+    floor: Annotated[np.ndarray, "(n,) noise floor that was subtracted", "loss^2"]
+    pairs: Annotated[np.ndarray, "(n,) pairs of positions in the bin"]
+    upper_limit: Annotated[
+        np.ndarray, "(n,) true where msl does not stand out from the noise with 95 % confidence"
+    ]
+    msl_upper: Annotated[
+        np.ndarray, "(n,) upper end of the 95 % interval of msl, of no less than zero", "loss^2"
+    ]
+    fit: Annotated[PowerLaw, "power law of msl over the bins that are fitted, its exponent 2 H"]
 
     @property
     def hurst(self) -> Estimate:
-        """LossRoughness exponent H with its 95 % interval."""
-        return self.fit.estimate.map(lambda exponent: exponent / 2)
+        """Roughness exponent H with its 95 % interval."""
+        return self.fit.exponent.map(lambda exponent: exponent / 2)
 
 
 def mean_squared_loss_difference(
@@ -55,8 +59,8 @@ def mean_squared_loss_difference(
     loss: np.ndarray,
     noise_variance: np.ndarray | None = None,
     noise_relative_error: float = 0.0,
-    bins: int = 40,
-    blocks: int = 10,
+    bins: int = BINS,
+    blocks: int = BLOCKS,
     fit_range: tuple[float, float] | None = None,
 ) -> LossRoughness:
     """Mean of `(L_j - L_i)^2` over pairs of positions in logarithmic bins of their separation.

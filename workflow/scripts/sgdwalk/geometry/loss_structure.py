@@ -1,15 +1,16 @@
-"""Structure functions of the loss along the walk: is the landscape mono- or multifractal?"""
+"""Structure functions of the loss along the walk: is it mono- or multifractal?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_error, jackknife_interval
-from sgdwalk.fits.pair_bins import bin_pairs
+from sgdwalk.fits.pair_bins import BINS, BLOCKS, bin_pairs
 from sgdwalk.fits.power_law import PowerLaw, fit_power_law, replicate_exponents
 from sgdwalk.geometry.loss_roughness import as_losses, in_fit_range
 
@@ -20,27 +21,20 @@ ORDERS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 class StructureFunctions:
     """Generalised structure functions `<|dL|^q>` of Q orders in `n` bins of separation.
 
-    Attributes:
-        orders: (Q,) orders q.
-        separation: (n,) mean separation.
-        moments: (Q, n) structure functions.
-        moments_error: (Q, n) their standard errors.
-        fits: Q power laws; their exponents are zeta(q).
-        curvature: c of `zeta(q) = h q + c q^2`. Zero for a monofractal, negative for a
-            multifractal.
+    The curvature is zero for a monofractal, negative for a multifractal.
     """
 
-    orders: np.ndarray
-    separation: np.ndarray
-    moments: np.ndarray
-    moments_error: np.ndarray
-    fits: tuple[PowerLaw, ...]
-    curvature: Estimate
+    orders: Annotated[np.ndarray, "(Q,) orders q of the structure functions"]
+    separation: Annotated[np.ndarray, "(n,) mean separation of the bin's pairs", "parameter"]
+    moments: Annotated[np.ndarray, "(Q, n) structure functions <|dL|^q>", "loss^q"]
+    moments_error: Annotated[np.ndarray, "(Q, n) their standard errors", "loss^q"]
+    fits: Annotated[tuple[PowerLaw, ...], "power law of each order, its exponent zeta(q)"]
+    curvature: Annotated[Estimate, "curvature c of zeta(q) = h q + c q^2"]
 
     @property
     def zeta(self) -> np.ndarray:
         """(Q,) scaling exponents."""
-        return np.array([fit.exponent for fit in self.fits])
+        return np.array([fit.exponent.value for fit in self.fits])
 
     @property
     def monofractal_zeta(self) -> np.ndarray:
@@ -52,8 +46,8 @@ def structure_functions(
     separation: np.ndarray,
     loss: np.ndarray,
     orders: tuple[float, ...] = ORDERS,
-    bins: int = 40,
-    blocks: int = 10,
+    bins: int = BINS,
+    blocks: int = BLOCKS,
     fit_range: tuple[float, float] | None = None,
 ) -> StructureFunctions:
     """Structure functions `<|L_j - L_i|^q>` against separation, and the exponents zeta(q).

@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_error
-from sgdwalk.fits.pair_bins import bin_pairs
+from sgdwalk.fits.pair_bins import BINS, BLOCKS, bin_pairs
 from sgdwalk.fits.power_law import PowerLaw, fit_power_law
-from sgdwalk.geometry.distances import as_gram
+from sgdwalk.geometry.distances import CheckedGram
+from sgdwalk.geometry.shuffled import shuffled_msd
 
 
 @dataclass(frozen=True)
 class PathCurve:
     """Mean of one measure of pairs of positions in `n` logarithmic bins of another.
 
-    Attributes:
-        abscissa: (n,) mean abscissa.
-        mean: (n,) mean ordinate.
-        error: (n,) standard error by block jackknife; `nan` in bins that do not outlive the loss
-            of each block of time.
-        pairs: (n,) pairs in the bin.
-        fit: power law, over the given range or else over the bins whose pairs are three or more
-            increments apart on average, up to an eighth of the largest abscissa.
+    It is fitted over the given range or else over the bins whose pairs are three or more increments
+    apart on average, up to an eighth of the largest abscissa.
     """
 
-    abscissa: np.ndarray
-    mean: np.ndarray
-    error: np.ndarray
-    pairs: np.ndarray
-    fit: PowerLaw
+    abscissa: Annotated[np.ndarray, "(n,) mean abscissa", "parameter"]
+    mean: Annotated[np.ndarray, "(n,) mean ordinate", "parameter"]
+    error: Annotated[
+        np.ndarray,
+        "(n,) its standard error by block jackknife; nan in bins that do not outlive each block",
+        "parameter",
+    ]
+    pairs: Annotated[np.ndarray, "(n,) pairs of positions in the bin"]
+    fit: Annotated[PowerLaw, "power law of the mean"]
 
 
 def msd_against_contour(
     contour: np.ndarray,
     squared_distance: np.ndarray,
-    bins: int = 40,
-    blocks: int = 10,
+    bins: int = BINS,
+    blocks: int = BLOCKS,
     fit_range: tuple[float, float] | None = None,
 ) -> PathCurve:
     """Mean squared displacement against contour length; `path_dimension` reads D off its fit.
@@ -75,7 +76,7 @@ def path_dimension(msd_by_contour: PathCurve) -> Estimate:
     Returns:
         D with its 95 % interval; all `nan` if the MSD does not grow within its interval.
     """
-    exponent = msd_by_contour.fit.estimate
+    exponent = msd_by_contour.fit.exponent
     if not exponent.low > 0:
         return Estimate(np.nan, np.nan, np.nan)
     return exponent.map(lambda slope: 2 / slope)
@@ -84,8 +85,8 @@ def path_dimension(msd_by_contour: PathCurve) -> Estimate:
 def contour_against_displacement(
     contour: np.ndarray,
     squared_distance: np.ndarray,
-    bins: int = 40,
-    blocks: int = 10,
+    bins: int = BINS,
+    blocks: int = BLOCKS,
     fit_range: tuple[float, float] | None = None,
 ) -> PathCurve:
     """Mean contour length against displacement.
@@ -111,7 +112,7 @@ def contour_against_displacement(
 
 
 def contour_against_lag(
-    contour: np.ndarray, stride: int = 1, bins: int = 40, blocks: int = 10
+    contour: np.ndarray, stride: int = 1, bins: int = BINS, blocks: int = BLOCKS
 ) -> PathCurve:
     """Mean contour length against lag: exponent one unless increments age within the window.
 
@@ -131,7 +132,7 @@ def contour_against_lag(
     return _path_curve(index - index[:, None], contour, bins, blocks, None)
 
 
-def shuffled_path(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shuffled_path(gram: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the null of the path dimension: the same increments in random order.
 
     Args:
@@ -144,15 +145,12 @@ def shuffled_path(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: if `gram` is no Gram matrix.
     """
-    gram = as_gram(gram)
-    count = len(gram)
-    lag = np.arange(1, count + 1)
-    diagonal = gram.diagonal()
-    cross = (gram.sum() - diagonal.sum()) / max(count * (count - 1), 1)
-    return lag * np.sqrt(diagonal).mean(), lag * diagonal.mean() + lag * (lag - 1) * cross
+    checked = CheckedGram.of(gram)
+    lag = np.arange(1, len(checked) + 1)
+    return lag * np.sqrt(checked.values.diagonal()).mean(), shuffled_msd(checked)
 
 
-def shuffled_dimension(gram: np.ndarray) -> float:
+def shuffled_dimension(gram: ArrayLike) -> float:
     """Return the path dimension of the same increments in random order: the null of D.
 
     Fitted as D is, from three increments to an eighth of the longest contour; `nan` where that
@@ -167,7 +165,7 @@ def shuffled_dimension(gram: np.ndarray) -> float:
     contour, msd = shuffled_path(gram)
     chosen = np.unique(np.geomspace(3, max(len(contour) / 8, 3), 20).round().astype(int)) - 1
     chosen = chosen[chosen < len(contour)]
-    exponent = fit_power_law(contour[chosen], msd[chosen]).exponent
+    exponent = fit_power_law(contour[chosen], msd[chosen]).exponent.value
     return 2 / exponent if exponent > 0 else float("nan")
 
 

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 
 from sgdwalk.geometry.ageing import Ageing, ageing
-from sgdwalk.geometry.file import RunGeometry
 from sgdwalk.geometry.loss_avalanches import moving_variance
-from sgdwalk.geometry.window import LossNoise, analyse_window
-from sgdwalk.noise.file import RunNoise
+from sgdwalk.geometry.window import LossNoise, WindowGeometry, analyse_window
 from sgdwalk.noise.floor import relative_error, variance_along
+from sgdwalk.noise.results import RunNoise
 from sgdwalk.recording.trajectory import Trajectory, Window
 from sgdwalk.recording.window_families import family_key
 
 
-def analyse_run(
+@dataclass(frozen=True)
+class RunGeometry:
+    """Geometry of all windows of one run, by stride, then length, then start.
+
+    A family of windows is named as `500x1`, length x stride. Entry i of the moving variance is of
+    steps i to i + moving_window - 1; there is none for a shorter run.
+    """
+
+    windows: tuple[WindowGeometry, ...]
+    ageing: Annotated[dict[str, Ageing], "MSD at fixed lags against age, by family of windows"]
+    moving_variance: Annotated[
+        np.ndarray, "(n,) variance of the minibatch loss over a moving window of steps", "loss^2"
+    ]
+    moving_window: Annotated[int, "steps of that window", "step"]
+    diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+def analyse(
     trajectory: Trajectory,
     noise: RunNoise,
-    fragments: Sequence[int] = (50, 100),
-    components: int = 10,
-    ageing_lags: Sequence[int] = (1, 10, 100),
-    moving_window: int = 100,
-    seed: int = 0,
+    fragments: Sequence[int],
+    components: int,
+    ageing_lags: Sequence[int],
+    moving_window: int,
+    seed: int,
 ) -> RunGeometry:
     """Analyse every window of a run, its ageing, and the variance of its loss.
 
@@ -36,19 +55,23 @@ def analyse_run(
             of records and no more than a quarter of the window.
         moving_window: steps of the moving variance of the loss.
         seed: of random fragments, subsamples and orders.
+
+    Raises:
+        InputError: if a Gram matrix is none, losses of a window are not finite, or no noise was
+            measured.
     """
     windows = trajectory.windows
     loss = trajectory.loss[np.isfinite(trajectory.loss)]
     enough = loss.size >= moving_window
     return RunGeometry(
-        tuple(
+        windows=tuple(
             analyse_window(window, _noise(window, noise), fragments, components, seed)
             for window in windows
         ),
-        _ageing(windows, ageing_lags),
-        moving_variance(loss, moving_window) if enough else np.zeros(0),
-        moving_window,
-        trajectory.diverged_at,
+        ageing=_ageing(windows, ageing_lags),
+        moving_variance=moving_variance(loss, moving_window) if enough else np.zeros(0),
+        moving_window=moving_window,
+        diverged_at=trajectory.diverged_at,
     )
 
 

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from sgdwalk.geometry.distances import as_gram
+
+
+def shuffled_order(count: int, seed: int) -> np.ndarray:
+    """Return the (count,) indices of increments in random order."""
+    return np.random.default_rng(seed).permutation(count)
 
 
 def shuffled(gram: np.ndarray, seed: int) -> np.ndarray:
@@ -15,5 +23,28 @@ def shuffled(gram: np.ndarray, seed: int) -> np.ndarray:
     Returns:
         (T-1, T-1) matrix with rows and columns permuted alike.
     """
-    order = np.random.default_rng(seed).permutation(len(gram))
+    order = shuffled_order(len(gram), seed)
     return gram[np.ix_(order, order)]
+
+
+def shuffled_msd(gram: ArrayLike) -> np.ndarray:
+    """Return the mean squared displacement of the same increments in random order.
+
+    It is the exact mean over all orders, `lag mean(G_ii) + lag (lag - 1) mean_{i != j}(G_ij)`: a
+    mean drift stays, every correlation goes.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+
+    Returns:
+        (T-1,) mean squared displacements at lags 1 to T-1 records.
+
+    Raises:
+        InputError: if `gram` is no Gram matrix.
+    """
+    values = as_gram(gram)
+    count = len(values)
+    lag = np.arange(1, count + 1)
+    trace = values.trace()
+    pairs = max(count * (count - 1), 1)
+    return lag * trace / count + lag * (lag - 1.0) * (values.sum() - trace) / pairs

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.intervals import jackknife_error
-from sgdwalk.fits.pair_bins import time_blocks
+from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 from sgdwalk.geometry.distances import as_gram
 
 
 @dataclass(frozen=True)
 class LagCurve:
-    """A mean over pairs of increments at each of n lags, with its null.
+    """A mean over pairs of increments at each of n lags, with its null."""
 
-    Attributes:
-        lag: (n,) lags in optimizer steps.
-        value: (n,) the mean.
-        error: (n,) standard error by block jackknife over time.
-        null: value for the same increments in random order.
-    """
-
-    lag: np.ndarray
-    value: np.ndarray
-    error: np.ndarray
-    null: float
+    lag: Annotated[np.ndarray, "(n,) lags", "step"]
+    value: Annotated[np.ndarray, "(n,) mean over pairs of increments at this lag"]
+    error: Annotated[np.ndarray, "(n,) its standard error by block jackknife over time"]
+    null: Annotated[float, "value for the same increments in random order"]
 
 
 def velocity_autocorrelation(
-    gram: np.ndarray, stride: int = 1, largest_lag: int | None = None, blocks: int = 10
+    gram: ArrayLike, stride: int = 1, largest_lag: int | None = None, blocks: int = BLOCKS
 ) -> LagCurve:
     """Velocity autocorrelation `mean_i G_{i,i+lag} / mean_i G_ii` of the increments.
 
@@ -51,12 +46,12 @@ def velocity_autocorrelation(
     Raises:
         InputError: if `gram` is no Gram matrix, of a walk at rest, or the largest lag does not fit.
     """
-    gram = as_gram(gram)
-    power = gram.diagonal()
+    values = as_gram(gram)
+    power = values.diagonal()
     if not power.any():
         raise InputError("velocity: the walk does not move")
-    sums, counts = _diagonal_sums(gram.diagonal, len(gram), largest_lag, blocks)
-    slices = time_blocks(len(gram), blocks)
+    sums, counts = _diagonal_sums(values.diagonal, len(values), largest_lag, blocks)
+    slices = time_blocks(len(values), blocks)
     power_sums = np.array([power[b].sum() for b in slices])
     power_counts = np.array([b.stop - b.start for b in slices])
     mean_power, mean_power_without = _jackknife_means(power_sums, power_counts)
@@ -65,12 +60,12 @@ def velocity_autocorrelation(
         np.arange(1, sums.shape[1] + 1) * stride,
         mean / mean_power,
         jackknife_error(without / mean_power_without[:, None]),
-        float((gram.sum() - power.sum()) / _pairs(gram) / power.mean()),
+        float((values.sum() - power.sum()) / _pairs(values) / power.mean()),
     )
 
 
 def reversal_fraction(
-    gram: np.ndarray, stride: int = 1, largest_lag: int | None = None, blocks: int = 10
+    gram: ArrayLike, stride: int = 1, largest_lag: int | None = None, blocks: int = BLOCKS
 ) -> LagCurve:
     """Fraction of increments that point against the one a lag before, `G_{i,i+lag} < 0`.
 
@@ -90,17 +85,17 @@ def reversal_fraction(
     Raises:
         InputError: as `velocity_autocorrelation`.
     """
-    gram = as_gram(gram)
-    zero = np.count_nonzero(gram == 0) - np.count_nonzero(gram.diagonal() == 0)
-    null = (np.count_nonzero(gram < 0) + zero / 2) / _pairs(gram)
+    values = as_gram(gram)
+    zero = np.count_nonzero(values == 0) - np.count_nonzero(values.diagonal() == 0)
+    null = (np.count_nonzero(values < 0) + zero / 2) / _pairs(values)
     sums, counts = _diagonal_sums(
-        lambda lag: (1 - np.sign(gram.diagonal(lag))) / 2, len(gram), largest_lag, blocks
+        lambda lag: (1 - np.sign(values.diagonal(lag))) / 2, len(values), largest_lag, blocks
     )
     return _lag_curve(sums, counts, stride, null)
 
 
 def turning_cosine(
-    gram: np.ndarray, stride: int = 1, largest_lag: int | None = None, blocks: int = 10
+    gram: ArrayLike, stride: int = 1, largest_lag: int | None = None, blocks: int = BLOCKS
 ) -> LagCurve:
     """Mean cosine of the angle between an increment and the one a lag before.
 
@@ -116,13 +111,13 @@ def turning_cosine(
     Raises:
         InputError: as `velocity_autocorrelation`.
     """
-    gram = as_gram(gram)
-    norm = np.sqrt(gram.diagonal())
+    values = as_gram(gram)
+    norm = np.sqrt(values.diagonal())
     inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
-    null = (inverse @ gram @ inverse - np.count_nonzero(norm)) / _pairs(gram)
+    null = (inverse @ values @ inverse - np.count_nonzero(norm)) / _pairs(values)
     sums, counts = _diagonal_sums(
-        lambda lag: gram.diagonal(lag) * inverse[:-lag] * inverse[lag:],
-        len(gram),
+        lambda lag: values.diagonal(lag) * inverse[:-lag] * inverse[lag:],
+        len(values),
         largest_lag,
         blocks,
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
 from sgdwalk.errors import InputError
+from sgdwalk.files.records import Unit
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.anomalous_exponents import AnomalousExponents, anomalous_exponents
 from sgdwalk.geometry.components import WalkModes, walk_modes
-from sgdwalk.geometry.distances import contour_lengths, squared_distances
+from sgdwalk.geometry.distances import CheckedGram, contour_lengths, squared_distances
 from sgdwalk.geometry.excursions import Excursions, Fragment, random_fragments, typical_fragment
 from sgdwalk.geometry.homology_dimension import HomologyDimension, homology_dimension
 from sgdwalk.geometry.loss_avalanches import Aftermath, Avalanches, after_longest, find_avalanches
@@ -32,7 +34,7 @@ from sgdwalk.geometry.path_dimension import (
     shuffled_dimension,
     shuffled_path,
 )
-from sgdwalk.geometry.shuffled import shuffled
+from sgdwalk.geometry.shuffled import shuffled_order
 from sgdwalk.geometry.velocity import (
     LagCurve,
     reversal_fraction,
@@ -48,103 +50,77 @@ ABOVE_FLOOR = 10.0  # times the noise floor, from where minibatch noise no longe
 
 @dataclass(frozen=True)
 class LossNoise:
-    """Variance of the minibatch loss at fixed weights, at each position of a window.
+    """Variance of the minibatch loss at fixed weights, at each position of a window."""
 
-    Attributes:
-        variance: (T,) variances.
-        relative_error: standard error relative to them, common to all positions.
-    """
-
-    variance: np.ndarray
-    relative_error: float
+    variance: Annotated[np.ndarray, "(T,) variances", "loss^2"]
+    relative_error: Annotated[float, "standard error relative to them, common to all positions"]
 
 
 @dataclass(frozen=True)
 class LossDifferences:
     """Loss differences against one separation, distance or contour length.
 
-    Attributes:
-        minibatch: from the training losses, noise floor subtracted.
-        probe: from the losses of the fixed probe batch; None if there are none.
-        quadratic: the smooth null, from a quadratic fitted to the probe or else minibatch losses.
-        structure: structure functions of the probe losses, or else of the minibatch losses where
-            they are far above the noise floor; None if they nowhere are.
+    Probe losses are not there unless they were recorded. The smooth null is of a quadratic fitted
+    to the probe or else the minibatch losses; structure functions are of the probe losses, or else
+    of the minibatch losses where they are far above the noise floor.
     """
 
-    minibatch: LossRoughness | None
-    probe: LossRoughness | None
-    quadratic: LossRoughness | None
-    structure: StructureFunctions | None
+    minibatch: Annotated[LossRoughness | None, "of the training losses, noise floor subtracted"]
+    probe: Annotated[LossRoughness | None, "of the losses of the fixed probe batch"]
+    quadratic: Annotated[LossRoughness | None, "the smooth null"]
+    structure: Annotated[StructureFunctions | None, "structure functions of the losses"]
 
 
 @dataclass(frozen=True)
 class Path:
-    """Contour length against lag and displacement, and the path's fractal dimension.
+    """Contour length against lag and displacement, and the path's fractal dimension."""
 
-    Attributes:
-        contour_by_lag: mean contour length against lag in optimizer steps.
-        contour_by_displacement: mean contour length against displacement.
-        msd_by_contour: mean squared displacement against contour length.
-        dimension: fractal dimension D of the path.
-        shuffled_dimension: D of the same increments in random order.
-        shuffled_contour: (T-1,) mean contour length of those, by lag.
-        shuffled_msd: (T-1,) mean squared displacement of those, by lag.
-        pairs: (n, 2) contour length and squared distance of pairs drawn at random.
-    """
-
-    contour_by_lag: PathCurve
-    contour_by_displacement: PathCurve
-    msd_by_contour: PathCurve
-    dimension: Estimate
-    shuffled_dimension: float
-    shuffled_contour: np.ndarray
-    shuffled_msd: np.ndarray
-    pairs: np.ndarray
+    contour_by_lag: Annotated[PathCurve, "mean contour length against lag", Unit(abscissa="step")]
+    contour_by_displacement: Annotated[PathCurve, "mean contour length against displacement"]
+    msd_by_contour: Annotated[
+        PathCurve,
+        "mean squared displacement against contour length",
+        Unit(mean="parameter^2", error="parameter^2"),
+    ]
+    dimension: Annotated[Estimate, "fractal dimension D of the path"]
+    shuffled_dimension: Annotated[float, "D of the same increments in random order"]
+    shuffled_contour: Annotated[
+        np.ndarray, "(T-1,) mean contour length of those, by lag", "parameter"
+    ]
+    shuffled_msd: Annotated[
+        np.ndarray, "(T-1,) mean squared displacement of those, by lag", "parameter^2"
+    ]
+    pairs: Annotated[
+        np.ndarray,
+        "(n, 2) contour length and squared distance of random pairs",
+        "parameter; parameter^2",
+    ]
 
 
 @dataclass(frozen=True)
 class WindowGeometry:
-    """Geometry of one window; what it is too short for is None and named in `missing`.
+    """Geometry of one window of T positions; nulls are of its increments in random order."""
 
-    Attributes:
-        length: T, recorded positions.
-        stride: optimizer steps between them.
-        start: steps taken before the first.
-        distance: loss differences against distance.
-        contour: loss differences against contour length.
-        path: contour length, displacement and lag.
-        excursions: of random fragments, by their length.
-        shuffled_excursions: the null, of the increments in random order.
-        fragment: a typical one of the shortest fragments.
-        avalanches: of loss increments.
-        aftermath: loss along the contour after the longest avalanches.
-        modes: principal components.
-        velocity: `autocorrelation`, `reversals` and `cosine` of increments.
-        exponents: Joseph, Noah and Moses.
-        shuffled_exponents: the null, of the increments in random order.
-        homology: persistent-homology dimension of the positions.
-        shuffled_homology: the null, of the increments in random order.
-        missing: why an analysis could not be made, by its name.
-    """
-
-    length: int
-    stride: int
-    start: int
-    distance: LossDifferences
-    contour: LossDifferences
-    path: Path | None
-    excursions: dict[str, Excursions]
-    shuffled_excursions: dict[str, Excursions]
-    fragment: Fragment | None
-    avalanches: Avalanches | None
-    aftermath: tuple[Aftermath, ...]
-    modes: WalkModes | None
-    velocity: dict[str, LagCurve]
-    exponents: AnomalousExponents | None
-    shuffled_exponents: AnomalousExponents | None
-    homology: HomologyDimension | None
-    shuffled_homology: HomologyDimension | None
-    missing: dict[str, str]
+    length: Annotated[int, "T, recorded positions"]
+    stride: Annotated[int, "optimizer steps between recorded positions", "step"]
+    start: Annotated[int, "optimizer steps taken before the first position", "step"]
+    distance: Annotated[LossDifferences, "loss differences against distance"]
+    contour: Annotated[LossDifferences, "loss differences against contour length"]
+    path: Annotated[Path | None, "contour length, displacement and lag"]
+    excursions: Annotated[dict[str, Excursions], "of random fragments, by their length"]
+    shuffled_excursions: Annotated[dict[str, Excursions], "null of excursions"]
+    fragment: Annotated[Fragment | None, "a typical one of the shortest fragments"]
+    avalanches: Annotated[Avalanches | None, "of loss increments"]
+    aftermath: Annotated[
+        tuple[Aftermath, ...], "loss along the contour after the longest avalanches"
+    ]
+    modes: Annotated[WalkModes | None, "principal components"]
+    velocity: Annotated[dict[str, LagCurve], "autocorrelation, reversals and cosine of increments"]
+    exponents: Annotated[AnomalousExponents | None, "Joseph, Noah and Moses"]
+    shuffled_exponents: Annotated[AnomalousExponents | None, "null of exponents"]
+    homology: Annotated[HomologyDimension | None, "persistent-homology dimension of the positions"]
+    shuffled_homology: Annotated[HomologyDimension | None, "null of homology"]
+    missing: Annotated[dict[str, str], "why this part could not be had"]
 
 
 class _Attempts:
@@ -160,13 +136,18 @@ class _Attempts:
             self.missing[name] = str(error)
             return None
 
+    def each(self, name: str, analyses: Mapping[str, Callable[[], T]]) -> dict[str, T]:
+        """Those that succeed; the reason of another under ``name.key``."""
+        found = {key: self(f"{name}.{key}", analysis) for key, analysis in analyses.items()}
+        return {key: item for key, item in found.items() if item is not None}
+
 
 def analyse_window(
     window: Window,
-    noise: LossNoise | None = None,
-    fragments: Sequence[int] = (50, 100),
-    components: int = 10,
-    seed: int = 0,
+    noise: LossNoise | None,
+    fragments: Sequence[int],
+    components: int,
+    seed: int,
 ) -> WindowGeometry:
     """Analyse the geometry of one window; needs memory for about ten T x T arrays.
 
@@ -181,103 +162,91 @@ def analyse_window(
         InputError: if the Gram matrix is none, or losses are not finite.
     """
     attempt = _Attempts()
-    gram, loss = window.gram, np.asarray(window.loss, dtype=float)
+    gram, loss = CheckedGram(window.gram), np.asarray(window.loss, dtype=float)
     squares, contour = squared_distances(gram), contour_lengths(gram)
-    random_order = shuffled(gram, seed)
-    modes = attempt("modes", lambda: walk_modes(gram, min(components, len(gram))))
+    shuffled = gram.in_order(shuffled_order(len(gram), seed))
+    modes = attempt("modes", partial(walk_modes, gram, min(components, len(gram))))
 
-    reference = loss if window.probe_loss is None else np.asarray(window.probe_loss, dtype=float)
-    smooth = modes and attempt(
-        "quadratic", lambda: quadratic_loss(modes.coordinates[:, :QUADRATIC_COMPONENTS], reference)
-    )
-    losses = {"minibatch": loss, "probe": window.probe_loss, "quadratic": smooth}
-    landscapes = [
-        _landscape(separation, losses, noise, lambda n, f, s=name: attempt(f"{s}.{n}", f))
+    probe = None if window.probe_loss is None else np.asarray(window.probe_loss, dtype=float)
+    smooth = None
+    if modes is not None:
+        coordinates = modes.coordinates[:, :QUADRATIC_COMPONENTS]
+        reference = loss if probe is None else probe
+        smooth = attempt("quadratic", partial(quadratic_loss, coordinates, reference))
+    differences = {
+        name: _loss_differences(attempt, name, separation, loss, probe, smooth, noise)
         for name, separation in (("distance", np.sqrt(squares)), ("contour", contour))
-    ]
-
-    cut = {
-        order: {
-            str(n): attempt(
-                f"{order}.{n}", lambda n=n, matrix=matrix: random_fragments(matrix, n, seed)
-            )
-            for n in fragments
-        }
-        for order, matrix in (("excursions", gram), ("shuffled_excursions", random_order))
     }
-    found = {order: _present(items) for order, items in cut.items()}
-    fragment = None
-    if found["excursions"]:
-        shortest = min(found["excursions"].values(), key=lambda e: e.length)
-        fragment = attempt("fragment", lambda: typical_fragment(gram, shortest))
 
-    avalanches = attempt("avalanches", lambda: find_avalanches(loss))
+    excursions, shuffled_excursions = (
+        attempt.each(name, {str(n): partial(random_fragments, walk, n, seed) for n in fragments})
+        for name, walk in (("excursions", gram), ("shuffled_excursions", shuffled))
+    )
+    fragment = None
+    if excursions:
+        shortest = min(excursions.values(), key=lambda e: e.length)
+        fragment = attempt("fragment", partial(typical_fragment, gram, shortest))
+
+    avalanches = attempt("avalanches", partial(find_avalanches, loss))
+    curves = {
+        "autocorrelation": velocity_autocorrelation,
+        "reversals": reversal_fraction,
+        "cosine": turning_cosine,
+    }
     return WindowGeometry(
         length=window.length,
         stride=window.stride,
         start=window.start,
-        distance=landscapes[0],
-        contour=landscapes[1],
-        path=attempt("path", lambda: _path(gram, contour, squares, window.stride, seed)),
-        excursions=found["excursions"],
-        shuffled_excursions=found["shuffled_excursions"],
+        distance=differences["distance"],
+        contour=differences["contour"],
+        path=attempt("path", partial(_path, gram, contour, window.stride, seed)),
+        excursions=excursions,
+        shuffled_excursions=shuffled_excursions,
         fragment=fragment,
         avalanches=avalanches,
         aftermath=tuple(after_longest(avalanches, loss, contour)) if avalanches else (),
         modes=modes,
-        velocity=_present(
-            {
-                name: attempt(f"velocity.{name}", lambda f=function: f(gram, window.stride))
-                for name, function in (
-                    ("autocorrelation", velocity_autocorrelation),
-                    ("reversals", reversal_fraction),
-                    ("cosine", turning_cosine),
-                )
-            }
+        velocity=attempt.each(
+            "velocity",
+            {name: partial(function, gram, window.stride) for name, function in curves.items()},
         ),
-        exponents=attempt("exponents", lambda: anomalous_exponents(gram)),
-        shuffled_exponents=attempt("exponents", lambda: anomalous_exponents(random_order)),
-        homology=attempt("homology", lambda: homology_dimension(squares, seed)),
+        exponents=attempt("exponents", partial(anomalous_exponents, gram)),
+        shuffled_exponents=attempt("shuffled_exponents", partial(anomalous_exponents, shuffled)),
+        homology=attempt("homology", partial(homology_dimension, squares, seed)),
         shuffled_homology=attempt(
-            "homology", lambda: homology_dimension(squared_distances(random_order), seed)
+            "shuffled_homology", lambda: homology_dimension(squared_distances(shuffled), seed)
         ),
         missing=attempt.missing,
     )
 
 
-def _present(items: Mapping[str, T | None]) -> dict[str, T]:
-    return {name: item for name, item in items.items() if item is not None}
-
-
-def _landscape(
+def _loss_differences(
+    attempt: _Attempts,
+    name: str,
     separation: np.ndarray,
-    losses: Mapping[str, np.ndarray | None],
+    loss: np.ndarray,
+    probe: np.ndarray | None,
+    smooth: np.ndarray | None,
     noise: LossNoise | None,
-    attempt: Callable,
 ) -> LossDifferences:
-    curves: dict[str, LossRoughness | None] = {}
-    for name, loss in losses.items():
-        floor = (noise.variance, noise.relative_error) if noise and name == "minibatch" else ()
-        curves[name] = None
-        if loss is not None:
-            curves[name] = attempt(
-                name,
-                lambda loss=loss, floor=floor: mean_squared_loss_difference(
-                    separation, loss, *floor
-                ),
-            )
-    probe = losses["probe"] is not None
-    source = losses["probe"] if probe else losses["minibatch"]
+    def curve(source: str, loss: np.ndarray | None, *floor: Any) -> LossRoughness | None:
+        if loss is None:
+            return None
+        analysis = partial(mean_squared_loss_difference, separation, loss, *floor)
+        return attempt(f"{name}.{source}", analysis)
+
+    def structure() -> StructureFunctions:
+        if probe is not None:
+            return structure_functions(separation, probe)
+        return structure_functions(separation, loss, fit_range=_far_above_floor(minibatch))
+
+    floor = (noise.variance, noise.relative_error) if noise else ()
+    minibatch = curve("minibatch", loss, *floor)
     return LossDifferences(
-        **curves,
-        structure=attempt(
-            "structure",
-            lambda: structure_functions(
-                separation,
-                source,
-                fit_range=None if probe else _far_above_floor(curves["minibatch"]),
-            ),
-        ),
+        minibatch=minibatch,
+        probe=curve("probe", probe),
+        quadratic=curve("quadratic", smooth),
+        structure=attempt(f"{name}.structure", structure),
     )
 
 
@@ -296,16 +265,17 @@ def _far_above_floor(curve: LossRoughness | None) -> tuple[float, float] | None:
     return float(curve.separation[first]), float(largest)
 
 
-def _path(
-    gram: np.ndarray, contour: np.ndarray, squares: np.ndarray, stride: int, seed: int
-) -> Path:
+def _path(gram: CheckedGram, contour: np.ndarray, stride: int, seed: int) -> Path:
+    squares = squared_distances(gram)
     by_contour = msd_against_contour(contour, squares)
+    shuffled_contour, shuffled_msd = shuffled_path(gram)
     return Path(
-        contour_against_lag(contour, stride),
-        contour_against_displacement(contour, squares),
-        by_contour,
-        path_dimension(by_contour),
-        shuffled_dimension(gram),
-        *shuffled_path(gram),
-        sample_pairs(contour, squares, seed),
+        contour_by_lag=contour_against_lag(contour, stride),
+        contour_by_displacement=contour_against_displacement(contour, squares),
+        msd_by_contour=by_contour,
+        dimension=path_dimension(by_contour),
+        shuffled_dimension=shuffled_dimension(gram),
+        shuffled_contour=shuffled_contour,
+        shuffled_msd=shuffled_msd,
+        pairs=sample_pairs(contour, squares, seed),
     )

@@ -6,12 +6,15 @@ heavy tails: the last step of every epoch is left out everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import nan
+from typing import Annotated, Any
 
 import numpy as np
 
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.gradients.scale_mixture import (
     scale_mixture_density,
     scale_mixture_interval,
@@ -19,8 +22,6 @@ from sgdwalk.gradients.scale_mixture import (
 )
 from sgdwalk.gradients.stable_fit import fit_stable
 from sgdwalk.gradients.tail_record import (
-    UNDEFINED,
-    Interval,
     TailRecord,
     likelihood_record,
     noise_dimension,
@@ -58,17 +59,15 @@ class Gradients:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Density of gradient entries without zeros, beside the Gaussian scale mixture.
+    """Density of gradient entries without zeros, beside the Gaussian scale mixture."""
 
-    Attributes:
-        edges: (bins + 1,) bin edges, finer towards the middle.
-        density: (bins,) share of entries per width of bin.
-        null: (bins,) density of the scale mixture in the middle of each bin; nan if undefined.
-    """
-
-    edges: np.ndarray
-    density: np.ndarray
-    null: np.ndarray
+    edges: Annotated[
+        np.ndarray, "(bins + 1,) bin edges of gradient entries, finer towards 0", "1/parameter"
+    ]
+    density: Annotated[np.ndarray, "(bins,) share of entries per width of bin", "parameter"]
+    null: Annotated[
+        np.ndarray, "(bins,) density of the scale mixture, mid-bin; nan if undefined", "parameter"
+    ]
 
 
 def select(
@@ -130,10 +129,10 @@ class Mixture:
         """Whether any coordinate has a scale."""
         return bool(self.weights.sum() > 0)
 
-    def null(self, size: int) -> Interval:
-        """Tail index of as many numbers drawn from it, and its interval."""
+    def null(self, size: int) -> Estimate:
+        """Tail index of as many numbers drawn from it."""
         if not self.defined:
-            return UNDEFINED
+            return Estimate.undefined()
         return scale_mixture_interval(self.scales, self.weights, self.strata, size, seed=0)
 
 
@@ -193,8 +192,8 @@ def finite_rows(series: np.ndarray) -> np.ndarray:
 
 
 @cache
-def standardised_null(times: int, coordinates: int) -> Interval:
-    """Tail index of Gaussian numbers that went through ``standardise``, and its interval.
+def standardised_null(times: int, coordinates: int) -> Estimate:
+    """Tail index of Gaussian numbers that went through ``standardise``.
 
     It is below 2 for short series, whose quartiles are uncertain.
 
@@ -204,13 +203,10 @@ def standardised_null(times: int, coordinates: int) -> Interval:
     """
     numbers = np.random.default_rng(0).standard_normal((times, max(coordinates, 1)))
     values = standardise(numbers).values
-    if not values.size:
-        return UNDEFINED
-    fit = fit_stable(values)
-    return (fit.alpha, *fit.alpha_interval)
+    return fit_stable(values).alpha if values.size else Estimate.undefined()
 
 
-def window_records(gradients: Gradients, place: dict) -> list[TailRecord]:
+def window_records(gradients: Gradients, place: Mapping[str, Any]) -> list[TailRecord]:
     """Tail indices of all quantities in one window.
 
     Args:
@@ -234,7 +230,7 @@ def window_records(gradients: Gradients, place: dict) -> list[TailRecord]:
             "standardised entries",
             place,
             standardised.values,
-            lambda size: standardised_null(*series.shape),
+            _same_null(*series.shape),
             zeros=standardised.zeros,
         ),
         likelihood_record("full-batch entries", place, mean, mean_null.null),
@@ -249,18 +245,17 @@ def window_records(gradients: Gradients, place: dict) -> list[TailRecord]:
     ]
 
 
-def _norm_null(gradients: Gradients, size: int) -> Interval:
+def _norm_null(gradients: Gradients, size: int) -> Estimate:
     """Norms of Gaussian vectors, with each epoch's mean square and the effective dimension."""
     grams = [g for g in gradients.noise_gram if len(g) >= 4 and np.isfinite(g).all()]
     norms = finite_rows(gradients.noise_norm)
     if not grams or not norms.size:
-        return UNDEFINED
+        return Estimate.undefined()
     dimension = np.median([noise_dimension(gram) for gram in grams])
     rms = np.sqrt(np.mean(norms**2, axis=1))
     generator = np.random.default_rng(0)
     chi = np.sqrt(generator.chisquare(dimension, size) / dimension)
-    fit = fit_stable(generator.choice(rms, size) * chi)
-    return (fit.alpha, *fit.alpha_interval)
+    return fit_stable(generator.choice(rms, size) * chi).alpha
 
 
 def layer_records(windows: list[Gradients], names: list[str]) -> list[TailRecord]:
@@ -276,14 +271,18 @@ def layer_records(windows: list[Gradients], names: list[str]) -> list[TailRecord
         columns = [rows[:, layer == number] for rows, layer in series]
         parts = [standardise(each) for each in columns]
         times, coordinates = columns[0].shape
-        null = standardised_null(times, coordinates * len(columns))
         records.append(
             likelihood_record(
                 "standardised entries",
                 {"layer": name},
                 np.concatenate([part.values for part in parts]),
-                lambda size, null=null: null,
+                _same_null(times, coordinates * len(columns)),
                 zeros=sum(part.zeros for part in parts),
             )
         )
     return records
+
+
+def _same_null(times: int, coordinates: int) -> Callable[[int], Estimate]:
+    """The null of standardised values, however many of them are fitted."""
+    return lambda size: standardised_null(times, coordinates)

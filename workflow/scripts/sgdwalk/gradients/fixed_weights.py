@@ -7,7 +7,7 @@ import numpy as np
 from sgdwalk.gradients.along_walk import standardised_null
 from sgdwalk.gradients.gaussianity import gaussianity
 from sgdwalk.gradients.scale_mixture import standardise
-from sgdwalk.gradients.tail_record import UNDEFINED, TailRecord, likelihood_record, vector_records
+from sgdwalk.gradients.tail_record import TailRecord, likelihood_record, vector_records
 
 
 def checkpoint_records(
@@ -32,21 +32,23 @@ def checkpoint_records(
         Gaussian numbers give on average); two of the noise vectors. All undefined at a checkpoint
         that was not reached.
     """
-    place = {"step": step}
-    noise = {"covariance_trace": covariance_trace, "mean_gradient_norm": mean_gradient_norm}
     quantity, vectors = "standardised noise at fixed weights", "noise vectors at fixed weights"
     if not np.isfinite(coordinate_noise).all():
         undefined = np.full((1, *noise_gram.shape), np.nan)
         return [
-            TailRecord(quantity, "likelihood", place, 0),
-            *vector_records(vectors, place, undefined, seed=0),
+            TailRecord(quantity, step=step),
+            *vector_records(vectors, {"step": step}, undefined, seed=0),
         ]
+    known = {
+        "step": step,
+        "covariance_trace": covariance_trace,
+        "mean_gradient_norm": mean_gradient_norm,
+    }
     standardised = standardise(coordinate_noise)
     tests = gaussianity(coordinate_noise)
     draws, coordinates = coordinate_noise.shape
     alive = np.isfinite(tests.excess_kurtosis)
-    extra = {
-        **noise,
+    tested = {
         "rejected_share": tests.rejected_share,
         "excess_kurtosis": float(tests.excess_kurtosis[alive].mean()) if alive.any() else np.nan,
         "kurtosis_null": -6 / (draws + 1),
@@ -54,11 +56,10 @@ def checkpoint_records(
     return [
         likelihood_record(
             quantity,
-            place,
+            {**known, **tested},
             standardised.values,
-            lambda size: standardised_null(draws, coordinates) if size else UNDEFINED,
+            lambda size: standardised_null(draws, coordinates),
             zeros=standardised.zeros,
-            extra=extra,
         ),
-        *vector_records(vectors, place, noise_gram[None], seed=0, extra=noise),
+        *vector_records(vectors, known, noise_gram[None], seed=0),
     ]

@@ -1,4 +1,6 @@
-"""Estimates of a tail index without a likelihood: log-moments of block sums, and Hill's."""
+"""Estimates of a tail index without a likelihood: log-moments of block sums."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt, log
@@ -171,58 +173,3 @@ def log_moment_bias(
         median_spread=float(spread[1]),
         repeats=repeats,
     )
-
-
-@dataclass(frozen=True)
-class HillPlot:
-    """Hill's estimate of the tail index against the number of values it uses.
-
-    Attributes:
-        count: `(k,)` number of largest magnitudes used, 1 to k.
-        alpha: `(k,)` estimates; the tail falls as P(|X| > x) ~ x^-alpha.
-        error: `(k,)` standard errors alpha/sqrt(count), for independent Pareto tails.
-    """
-
-    count: np.ndarray
-    alpha: np.ndarray
-    error: np.ndarray
-
-
-def hill_plot(x: np.ndarray, largest: int | None = None) -> HillPlot:
-    """Hill's estimator for every number of largest magnitudes.
-
-    An alpha-stable sample shows a plateau at alpha only for alpha well below 2; near 2 the
-    estimates lie far above alpha until extremely far in the tail.
-
-    Arguments:
-        x: sample, any shape; magnitudes count.
-        largest: up to how many of the largest magnitudes to use; a tenth of the sample if not
-            given.
-
-    Returns:
-        A `HillPlot` of length `largest`.
-
-    Raises:
-        InputError: values that are not finite, `largest` not in 1 to n - 1, or too few non-zero
-            values.
-
-    Source: Hill 1975, Annals of Statistics 3, 1163.
-    """
-    magnitude = np.abs(np.asarray(x, dtype=float).ravel())
-    if not np.isfinite(magnitude).all():
-        raise InputError("Hill plot: values that are not finite")
-    largest = len(magnitude) // 10 if largest is None else largest
-    if not 1 <= largest < len(magnitude):
-        raise InputError(
-            f"Hill plot: largest = {largest} of {len(magnitude)} values; 1 to one less than the"
-            " sample is needed"
-        )
-    top = -np.sort(-np.partition(magnitude, -largest - 1)[-largest - 1 :])
-    if top[-1] == 0:
-        raise InputError(f"Hill plot: fewer than {largest + 1} values differ from zero")
-    logs = np.log(top)
-    count = np.arange(1, largest + 1)
-    excess = np.cumsum(logs[:-1]) / count - logs[1:]
-    with np.errstate(divide="ignore"):
-        alpha = 1 / excess
-    return HillPlot(count, alpha, alpha / np.sqrt(count))

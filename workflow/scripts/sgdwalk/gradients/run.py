@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Annotated, Any
 
 import numpy as np
 
-from sgdwalk.geometry.loss_avalanches import loss_increments, moving_variance
-from sgdwalk.gradients import file as gradients_file
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.loss_avalanches import loss_increments
 from sgdwalk.gradients.along_walk import (
     Gradients,
     Histogram,
@@ -20,33 +22,55 @@ from sgdwalk.gradients.along_walk import (
 )
 from sgdwalk.gradients.fixed_weights import checkpoint_records
 from sgdwalk.gradients.tail_record import TailRecord, likelihood_record
-from sgdwalk.noise.file import RunNoise
+from sgdwalk.noise.results import RunNoise
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.recording.window_families import first_family
 
-MOVING_WINDOW = 100  # steps, as in the paper
+
+@dataclass(frozen=True)
+class RunGradients:
+    """Gradient statistics of one run of S steps."""
+
+    tails: tuple[TailRecord, ...]
+    histograms: Annotated[
+        dict[str, Histogram], "densities of entries: of the run, its first and its last window"
+    ]
+    absolute_increment: Annotated[np.ndarray, "(S-1,) |loss difference| of each step"]
+    missing: Annotated[dict[str, str], "why this histogram could not be had"]
+    diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def select(
+        self, quantity: str, method: str = "likelihood", **defined: bool
+    ) -> list[TailRecord]:
+        """Tail indices of a quantity whose named fields are defined (True) or not (False)."""
+        return [
+            tail
+            for tail in self.tails
+            if (tail.quantity, tail.method) == (quantity, method)
+            and all(_defined(getattr(tail, name)) == wanted for name, wanted in defined.items())
+        ]
 
 
-def analyse_gradients(
-    path: str | Path, trajectory: Trajectory, noise: RunNoise, origin: dict
-) -> int:
-    """Write the gradient statistics of a run.
+def _defined(value: str | float | Estimate | None) -> bool:
+    if value is None or isinstance(value, str):
+        return bool(value)
+    return not isnan(float(value))
+
+
+def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
+    """Take the gradient statistics of a run.
 
     Windows are those of the smallest stride, and of these the shortest. A run without a whole
-    window has rows of the whole run and of its checkpoints only.
+    window has tail indices of the whole run and of its checkpoints only.
 
     Args:
-        path: the file to make.
         trajectory: of the run.
         noise: at the run's checkpoints.
-        origin: where the file comes from.
-
-    Returns:
-        The number of tail indices written.
     """
-    records, histograms = _walk(trajectory)
+    tails, histograms, missing = _walk(trajectory)
     for i, step in enumerate(noise.step.tolist()):
-        records += checkpoint_records(
+        tails += checkpoint_records(
             step,
             noise.coordinate_noise[i],
             noise.noise_gram[i],
@@ -54,24 +78,14 @@ def analyse_gradients(
             float(noise.mean_gradient_norm[i]),
         )
     loss = _finite_start(trajectory.loss)
-    gradients_file.write(
-        path,
-        records,
-        histograms,
-        np.abs(loss_increments(loss)) if len(loss) > 2 else np.zeros(0),
-        moving_variance(loss, MOVING_WINDOW) if len(loss) >= MOVING_WINDOW else np.zeros(0),
-        MOVING_WINDOW,
-        trajectory.diverged_at,
-        origin,
-    )
-    return len(records)
+    increments = np.abs(loss_increments(loss)) if len(loss) > 2 else np.zeros(0)
+    return RunGradients(tuple(tails), histograms, increments, missing, trajectory.diverged_at)
 
 
-def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram | None]]:
-    """Tail indices and histograms of what was recorded along the walk."""
-    windows = first_family(trajectory.windows)
-    names, sizes = zip(*trajectory.layers, strict=True)
-    recorded, sizes = trajectory.gradients, np.array(sizes)
+def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram], dict[str, str]]:
+    """Tail indices and histograms of what was recorded along the walk; why some are missing."""
+    windows, layers = first_family(trajectory.windows), trajectory.layers
+    recorded, sizes = trajectory.gradients, np.array([size for _, size in layers])
 
     def between(first: int, stop: int) -> Gradients:
         return select(recorded, trajectory.epochs, sizes, first, stop)
@@ -80,16 +94,22 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
     parts = [between(w.start, w.start + w.length * w.stride) for w in windows]
     mixtures = [entries_mixture(part) for part in parts or [whole]]
     null = together(mixtures)
-    records = [likelihood_record("entries", {}, whole.entries, null.null, power=True)]
-    histograms = {"run": histogram(whole.entries, null)}
+    tails = [likelihood_record("entries", {}, whole.entries, null.null, power=True)]
     for window, part in zip(windows, parts, strict=True):
         place = {"window_start": window.start, "window_length": window.length}
-        records += window_records(part, {**place, "stride": window.stride})
+        tails += window_records(part, {**place, "stride": window.stride})
+    tails += layer_records(parts or [whole], [name for name, _ in layers])
+    shown = {"run": histogram(whole.entries, null)}
+    missing = {}
     if parts:
-        histograms["first"] = histogram(parts[0].entries, mixtures[0])
-        histograms["last"] = histogram(parts[-1].entries, mixtures[-1])
-    records += layer_records(parts or [whole], list(names))
-    return records, histograms
+        shown["first"] = histogram(parts[0].entries, mixtures[0])
+        shown["last"] = histogram(parts[-1].entries, mixtures[-1])
+    else:
+        missing = dict.fromkeys(("first", "last"), "no whole window was recorded")
+    histograms = {name: density for name, density in shown.items() if density is not None}
+    nothing = "no gradient entry is finite and not zero"
+    missing |= dict.fromkeys(shown.keys() - histograms.keys(), nothing)
+    return tails, histograms, missing
 
 
 def _finite_start(loss: np.ndarray) -> np.ndarray:

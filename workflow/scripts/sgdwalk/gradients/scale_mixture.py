@@ -5,11 +5,14 @@ because their scales differ. Standardising each coordinate takes the scales out;
 mixture says what they alone would give.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.gradients.stable_fit import MINIMUM_SIZE, StableFit, fit_stable
 
 
@@ -106,7 +109,7 @@ def scale_mixture_interval(
     size: int,
     seed: int,
     repeats: int = 10,
-) -> tuple[float, float, float]:
+) -> Estimate:
     """Tail index of the Gaussian scale mixture, and how well the coordinates at hand tell it.
 
     Arguments:
@@ -118,13 +121,13 @@ def scale_mixture_interval(
         repeats: times that the coordinates are drawn anew, with replacement, within each layer.
 
     Returns:
-        alpha of the null, and an interval of 1.96 standard deviations of the repeats around it,
-        within [0, 2].
+        Alpha of the null; its interval is 1.96 standard deviations of the repeats around it, within
+        [0, 2].
 
     Raises:
         InputError: as `scale_mixture_null`.
     """
-    alpha = scale_mixture_null(scales, size, seed, weights.ravel()).alpha
+    alpha = scale_mixture_null(scales, size, seed, weights.ravel()).alpha.value
     generator = np.random.default_rng([seed, 1])
     members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     found = []
@@ -132,9 +135,10 @@ def scale_mixture_interval(
         chosen = np.concatenate([generator.choice(m, len(m)) for m in members])
         shares = weights[:, chosen].ravel()
         if shares.any():
-            found.append(scale_mixture_null(scales[:, chosen], size, seed + repeat, shares).alpha)
+            drawn = scale_mixture_null(scales[:, chosen], size, seed + repeat, shares)
+            found.append(drawn.alpha.value)
     spread = 1.96 * float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
-    return alpha, max(alpha - spread, 0.0), min(alpha + spread, 2.0)
+    return Estimate(alpha, max(alpha - spread, 0.0), min(alpha + spread, 2.0))
 
 
 def scale_mixture_density(x: np.ndarray, scales: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
 """Maximum-likelihood fits of heavy-tailed laws: alpha-stable, and the Gaussian beside it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import exp, log, nan, pi, sqrt
 
 import numpy as np
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.gradients.stable_law import ALPHA_RANGE, stable_density, stable_log_density
 from sgdwalk.gradients.stable_likelihood import (
     ALL_FREE,
@@ -29,21 +32,21 @@ class StableFit:
     """An alpha-stable law fitted to a sample by maximum likelihood (Nolan's S0).
 
     Attributes:
-        alpha: stability parameter (tail index).
-        beta: skewness; nan where `alpha_interval` reaches 2: the sample is then compatible with a
-            Gaussian, which has none.
+        alpha: stability parameter (tail index); its 95 % interval is one-sided, ending in 2, where
+            a Gaussian cannot be excluded by the likelihood ratio, and begins at 0 where alpha is at
+            the table's lower end.
+        beta: skewness; nan where the interval of alpha reaches 2: the sample is then compatible
+            with a Gaussian, which has none.
         scale: S0 scale, units of the sample; at alpha = 2 it is sd/sqrt(2).
         location: S0 location, units of the sample.
         alpha_error, beta_error, scale_error, location_error: standard errors from the observed
             information; nan for alpha at an end of its range and for beta at -1, 1 or undefined.
-        alpha_interval: 95 % interval; one-sided, ending in 2, where a Gaussian cannot be excluded
-            by the likelihood ratio, and beginning at 0 where alpha is at the table's lower end.
         log_likelihood: of the whole sample at the fit, natural logarithm.
         size: number of values.
         parameterization: "S0".
     """
 
-    alpha: float
+    alpha: Estimate
     beta: float
     scale: float
     location: float
@@ -51,7 +54,6 @@ class StableFit:
     beta_error: float
     scale_error: float
     location_error: float
-    alpha_interval: tuple[float, float]
     log_likelihood: float
     size: int
     parameterization: str = "S0"
@@ -59,7 +61,7 @@ class StableFit:
     def density(self, x: np.ndarray) -> np.ndarray:
         """Fitted density at x (an undefined beta counts as 0), units 1/x."""
         beta = 0.0 if np.isnan(self.beta) else self.beta
-        return stable_density(x, self.alpha, beta, self.scale, self.location)
+        return stable_density(x, self.alpha.value, beta, self.scale, self.location)
 
 
 @dataclass(frozen=True)
@@ -135,18 +137,19 @@ def _standard_errors(
     return errors
 
 
-def _alpha_interval(
+def _alpha(
     likelihood: StableLikelihood,
     theta: np.ndarray,
     top: float,
     error: float,
     maybe_gaussian: bool,
-) -> tuple[float, float]:
-    """95 % interval of alpha; `fit_stable` says how."""
+) -> Estimate:
+    """Alpha with its 95 % interval; `fit_stable` says how."""
     lowest, highest = ALPHA_RANGE
     alpha = float(theta[0])
     if lowest + 3 * error < alpha < highest - 3 * error and not maybe_gaussian:
-        return float(alpha - _NORMAL_95 * error), float(alpha + _NORMAL_95 * error)
+        half = _NORMAL_95 * error
+        return Estimate(alpha, float(alpha - half), float(alpha + half))
     drop = _ONE_SIDED if maybe_gaussian else _TWO_SIDED
     guess = 2 * error if error > 0 else 1 / sqrt(likelihood.size)
     below = profile_end(likelihood, theta, top, drop, guess, lowest)
@@ -154,7 +157,7 @@ def _alpha_interval(
         above = highest
     else:
         above = profile_end(likelihood, theta, top, drop, guess, highest)
-    return (0.0 if below == lowest else below), above
+    return Estimate(alpha, 0.0 if below == lowest else below, above)
 
 
 def fit_stable(x: np.ndarray) -> StableFit:
@@ -209,7 +212,7 @@ def fit_stable(x: np.ndarray) -> StableFit:
     scale = exp(log_scale)
     log_density = stable_log_density(ordered, alpha, beta, scale, location)
     return StableFit(
-        alpha=alpha,
+        alpha=_alpha(likelihood, theta, top, errors[0], maybe_gaussian),
         beta=nan if maybe_gaussian else beta,
         scale=float(unit * scale),
         location=float(centre + unit * location),
@@ -217,7 +220,6 @@ def fit_stable(x: np.ndarray) -> StableFit:
         beta_error=float(errors[1]),
         scale_error=float(unit * scale * errors[2]),
         location_error=float(unit * errors[3]),
-        alpha_interval=_alpha_interval(likelihood, theta, top, errors[0], maybe_gaussian),
         log_likelihood=float(log_density.sum() - size * log(unit)),
         size=size,
     )

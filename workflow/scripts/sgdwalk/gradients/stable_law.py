@@ -193,7 +193,8 @@ def stable_quartiles(alpha: float, beta: float) -> tuple[float, float, float]:
     x = peak_width(alpha) * np.sinh(stretched) - beta * peak_shift(alpha)
     density = stable_density(x, alpha, beta)
     cumulative = np.concatenate([[0.0], np.cumsum(np.diff(x) * (density[1:] + density[:-1]) / 2)])
-    return tuple(np.interp([0.25, 0.5, 0.75], cumulative / cumulative[-1], x))
+    low, median, high = np.interp([0.25, 0.5, 0.75], cumulative / cumulative[-1], x).tolist()
+    return low, median, high
 
 
 def sample_stable(

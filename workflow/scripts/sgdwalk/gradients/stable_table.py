@@ -93,7 +93,7 @@ def weighted_density(alpha: float, betas: np.ndarray, u: np.ndarray) -> np.ndarr
     h = np.empty((len(betas), len(u)))
     h[:, inside] = standard_density(xi, alpha, betas) * (1 + xi**2) ** ((1 + alpha) / 2)
     for end in (-1, 1):
-        h[:, u == end] = tail_weight(alpha, end * betas)[:, None]
+        h[:, u == end] = np.asarray(tail_weight(alpha, end * betas))[:, None]
     return h
 
 

@@ -3,158 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from math import inf, nan
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.gradients.log_moments import LogMomentIndex, gram_log_moment_index
 from sgdwalk.gradients.power_tail import fit_power_tail
 from sgdwalk.gradients.stable_fit import fit_gaussian, fit_stable
 
-Interval = tuple[float, float, float]
-UNDEFINED: Interval = (nan, nan, nan)
+_UNDEFINED = Estimate.undefined()
+_ENTRY = "1/parameter, or 1 if standardised"
 _MOST_DIMENSIONS = 1000  # norms of Gaussian vectors in more hardly differ: 2 % in 1000
 
 
 @dataclass(frozen=True)
-class Power:
-    """Power law of the largest magnitudes against lighter tails; see ``power_law``.
-
-    Attributes:
-        exponent: a of the tail P(|x| > r) ~ r^-a, comparable to a tail index.
-        error: its standard error.
-        size: values in the tail.
-        exponential_ratio, exponential_p: log-likelihood ratio over an exponential; above zero the
-            power law is better. Its p-value.
-        lognormal_ratio, lognormal_p: the same over a log-normal.
-    """
-
-    exponent: float = nan
-    error: float = nan
-    size: int = 0
-    exponential_ratio: float = nan
-    exponential_p: float = nan
-    lognormal_ratio: float = nan
-    lognormal_p: float = nan
-
-
-@dataclass(frozen=True)
 class TailRecord:
-    """A tail index and what it stands beside; nan where undefined.
+    """A tail index and what it stands beside; nan, None or an empty text where undefined."""
 
-    Attributes:
-        quantity: what it is of.
-        method: ``likelihood``, ``log-moment mean`` or ``log-moment median``.
-        place: where it is of: ``layer``, ``window_start``, ``window_length``, ``stride``,
-            ``step``, as far as they apply.
-        size: values, or vectors, used.
-        zeros: exact zeros dropped.
-        nonfinite: values dropped because they are not finite.
-        alpha: tail index and the ends of its 95 % interval.
-        null: tail index of the null and the ends of its interval.
-        beta, scale, location: of the alpha-stable law, Nolan's S0.
-        mean, sd: of the Gaussian.
-        log_likelihood_ratio: stable over Gaussian, per value.
-        power: of the magnitudes.
-        extra: further numbers by name.
-    """
+    COLUMNS: ClassVar[type] = float
 
-    quantity: str
-    method: str
-    place: Mapping[str, int | str]
-    size: int
-    zeros: int = 0
-    nonfinite: int = 0
-    alpha: Interval = UNDEFINED
-    null: Interval = UNDEFINED
-    beta: float = nan
-    scale: float = nan
-    location: float = nan
-    mean: float = nan
-    sd: float = nan
-    log_likelihood_ratio: float = nan
-    power: Power = Power()
-    extra: Mapping[str, float] = field(default_factory=dict)
+    quantity: Annotated[str, "what the tail index is of"]
+    layer: Annotated[str, "of which layer; empty for all"] = ""
+    method: Annotated[
+        str, "likelihood of an alpha-stable law, or log-moments of vectors by means or medians"
+    ] = "likelihood"
+    window_start: Annotated[
+        int | None, "steps taken before the window; nan: whole run or no window", "step"
+    ] = None
+    window_length: Annotated[int | None, "recorded positions of the window"] = None
+    stride: Annotated[int | None, "steps between them", "step"] = None
+    step: Annotated[int | None, "steps taken before the checkpoint", "step"] = None
+    size: Annotated[int, "values or vectors used"] = 0
+    zeros: Annotated[int, "exact zeros dropped"] = 0
+    nonfinite: Annotated[int, "values dropped because they are not finite"] = 0
+    alpha: Annotated[Estimate, "tail index"] = _UNDEFINED
+    null_alpha: Annotated[Estimate, "tail index of the null"] = _UNDEFINED
+    beta: Annotated[float, "skewness of the alpha-stable law, Nolan's S0"] = nan
+    scale: Annotated[float, "scale of the alpha-stable law", _ENTRY] = nan
+    location: Annotated[float, "location of the alpha-stable law, S0", _ENTRY] = nan
+    gaussian_mean: Annotated[float, "mean of the Gaussian", _ENTRY] = nan
+    gaussian_sd: Annotated[float, "standard deviation of the Gaussian", _ENTRY] = nan
+    log_likelihood_ratio: Annotated[float, "stable over Gaussian, per value, natural log"] = nan
+    power_exponent: Annotated[
+        float, "exponent a of P(|x| > r) ~ r^-a in the largest magnitudes' tail"
+    ] = nan
+    power_error: Annotated[float, "its standard error"] = nan
+    power_size: Annotated[int | None, "values in that tail"] = None
+    exponential_ratio: Annotated[
+        float, "log-likelihood ratio of the power law over an exponential; above 0 it is better"
+    ] = nan
+    exponential_p: Annotated[float, "its p-value"] = nan
+    lognormal_ratio: Annotated[
+        float, "log-likelihood ratio of the power law over a log-normal; above 0 it is better"
+    ] = nan
+    lognormal_p: Annotated[float, "its p-value"] = nan
+    rejected_share: Annotated[float, "share of coordinates found not Gaussian at 5 %"] = nan
+    excess_kurtosis: Annotated[float, "mean excess kurtosis of the coordinates"] = nan
+    kurtosis_null: Annotated[float, "its mean for as many Gaussian numbers"] = nan
+    effective_dimension: Annotated[float, "directions among which vectors scatter"] = nan
+    covariance_trace: Annotated[
+        float, "trace of the covariance of a minibatch gradient", "1/parameter^2"
+    ] = nan
+    mean_gradient_norm: Annotated[
+        float, "norm of the mean of the minibatch gradients", "1/parameter"
+    ] = nan
+
+
+def _no_null(size: int) -> Estimate:
+    return _UNDEFINED
 
 
 def likelihood_record(
     quantity: str,
-    place: Mapping,
+    known: Mapping[str, Any],
     values: np.ndarray,
-    null: Callable[[int], Interval] = lambda size: UNDEFINED,
+    null: Callable[[int], Estimate] = _no_null,
     *,
     power: bool = False,
     zeros: int | None = None,
-    extra: Mapping[str, float] | None = None,
 ) -> TailRecord:
     """Fit an alpha-stable law and a Gaussian; too few or equal values give an undefined record.
 
     Args:
         quantity: what the values are.
-        place: where they are of.
+        known: fields of the record: where the values are of, and further numbers.
         values: any shape; exact zeros and values that are not finite are dropped and counted.
-        null: called with the number of values kept, returns the null's tail index and interval.
+        null: called with the number of values kept, returns the null's tail index.
         power: also compare a power law of the magnitudes with lighter tails.
         zeros: number of zeros dropped before; those among the values are then no dead entries and
             stay.
-        extra: further numbers to keep.
     """
     values = np.asarray(values, float).ravel()
     finite = np.isfinite(values)
     dead = (values == 0) & (zeros is None)
     kept = values[finite & ~dead]
-    dropped = {
-        "zeros": int(np.count_nonzero(dead)) if zeros is None else zeros,
-        "nonfinite": int(np.count_nonzero(~finite)),
-        "extra": extra or {},
-    }
+    undefined = TailRecord(
+        quantity,
+        size=len(kept),
+        zeros=int(np.count_nonzero(dead)) if zeros is None else zeros,
+        nonfinite=int(np.count_nonzero(~finite)),
+        **known,
+    )
     try:
         stable, gaussian = fit_stable(kept), fit_gaussian(kept)
     except InputError:
-        return TailRecord(quantity, "likelihood", place, len(kept), **dropped)
-    return TailRecord(
-        quantity,
-        "likelihood",
-        place,
-        len(kept),
-        alpha=(stable.alpha, *stable.alpha_interval),
-        null=null(len(kept)),
+        return undefined
+    return replace(
+        undefined,
+        alpha=stable.alpha,
+        null_alpha=null(len(kept)),
         beta=stable.beta,
         scale=stable.scale,
         location=stable.location,
-        mean=gaussian.mean,
-        sd=gaussian.sd,
+        gaussian_mean=gaussian.mean,
+        gaussian_sd=gaussian.sd,
         log_likelihood_ratio=(stable.log_likelihood - gaussian.log_likelihood) / len(kept),
-        power=_power(kept) if power else Power(),
-        **dropped,
+        **(_power(kept) if power else {}),
     )
 
 
-def _power(values: np.ndarray) -> Power:
+def _power(values: np.ndarray) -> dict[str, Any]:
+    """Fields of the power law of the magnitudes; none for too few."""
     try:
         fit = fit_power_tail(np.abs(values))
     except InputError:
-        return Power()
-    return Power(
-        fit.exponent - 1,
-        fit.exponent_error,
-        fit.tail_size,
-        fit.exponential.log_likelihood_ratio,
-        fit.exponential.p_value,
-        fit.lognormal.log_likelihood_ratio,
-        fit.lognormal.p_value,
-    )
+        return {}
+    return {
+        "power_exponent": fit.exponent - 1,
+        "power_error": fit.exponent_error,
+        "power_size": fit.tail_size,
+        "exponential_ratio": fit.exponential.log_likelihood_ratio,
+        "exponential_p": fit.exponential.p_value,
+        "lognormal_ratio": fit.lognormal.log_likelihood_ratio,
+        "lognormal_p": fit.lognormal.p_value,
+    }
 
 
 def vector_records(
     quantity: str,
-    place: Mapping,
+    known: Mapping[str, Any],
     grams: np.ndarray,
     seed: int,
     repeats: int = 50,
-    extra: Mapping[str, float] | None = None,
 ) -> list[TailRecord]:
     """Log-moment tail indices of vectors known by Gram matrices, beside Gaussian vectors.
 
@@ -165,11 +159,10 @@ def vector_records(
 
     Args:
         quantity: what the vectors are.
-        place: where they are of.
+        known: fields of the records: where the vectors are of, and further numbers.
         grams: (m, n, n) inner products of n vectors minus their mean, m times.
         seed: of the null.
         repeats: matrices simulated for the null.
-        extra: further numbers to keep.
 
     Returns:
         Two records, by means and by medians of log-norms; undefined if the estimators are.
@@ -177,7 +170,7 @@ def vector_records(
     names = {"mean_alpha": "log-moment mean", "median_alpha": "log-moment median"}
     usable = [g for g in grams if np.isfinite(g).all() and np.trace(g) > 0]
     size = len(usable) * grams.shape[1]
-    undefined = [TailRecord(quantity, m, place, size, extra=extra or {}) for m in names.values()]
+    undefined = [TailRecord(quantity, method=m, size=size, **known) for m in names.values()]
     if not usable:
         return undefined
     try:
@@ -187,19 +180,16 @@ def vector_records(
         return undefined
     null = gaussian_vector_indices(grams.shape[1], dimension, seed, repeats)
     records = []
-    for name, method in names.items():
+    for name, record in zip(names, undefined, strict=True):
         inverse = np.array([1 / getattr(index, name) for index in found])
         inverse_null = np.array([1 / getattr(index, name) for index in null])
         own_spread = inverse.std(ddof=1) if len(inverse) > 1 else nan
         records.append(
-            TailRecord(
-                quantity,
-                method,
-                place,
-                size,
+            replace(
+                record,
                 alpha=_inverted(inverse.mean(), own_spread / len(inverse) ** 0.5),
-                null=_inverted(inverse_null.mean(), inverse_null.std() / len(inverse) ** 0.5),
-                extra={"effective_dimension": dimension, **(extra or {})},
+                null_alpha=_inverted(inverse_null.mean(), inverse_null.std() / len(inverse) ** 0.5),
+                effective_dimension=dimension,
             )
         )
     return records
@@ -248,7 +238,7 @@ def gaussian_vector_indices(
     return indices
 
 
-def _inverted(inverse: float, error: float) -> Interval:
-    """1/alpha and its standard error as alpha and its 95 % interval, infinite below zero."""
+def _inverted(inverse: float, error: float) -> Estimate:
+    """Alpha from 1/alpha and its standard error, infinite where that is below zero."""
     ends = (inverse, inverse + 1.96 * error, inverse - 1.96 * error)
-    return tuple(nan if np.isnan(x) else 1 / x if x > 0 else inf for x in ends)
+    return Estimate(*(nan if np.isnan(x) else float(1 / x) if x > 0 else inf for x in ends))

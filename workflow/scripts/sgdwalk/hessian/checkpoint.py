@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +14,10 @@ from sgdwalk.datasets.prepared import read_dataset
 from sgdwalk.datasets.subsets import balanced_subset
 from sgdwalk.hessian.edge_of_stability import edge_of_stability
 from sgdwalk.hessian.eigenspaces import share_inside
-from sgdwalk.hessian.lanczos import Eigenpairs, NotFiniteError, extreme_eigenpairs
+from sgdwalk.hessian.lanczos import NotFiniteError, extreme_eigenpairs
 from sgdwalk.hessian.product import HessianProduct
 from sgdwalk.hessian.replay import replay
-from sgdwalk.hessian.results import CheckpointHessian, HessianSettings, nothing
+from sgdwalk.hessian.results import CheckpointHessian, HessianSettings, undefined_hessian
 from sgdwalk.hessian.spectral_density import spectral_density, trace
 from sgdwalk.training.checkpoints import load_checkpoint, restoring
 from sgdwalk.training.initial_run import initial_run
@@ -23,7 +25,14 @@ from sgdwalk.training.loop import TrainingRun
 from sgdwalk.training.settings import TrainingSettings
 
 
-def measure(
+class MeasuredCheckpoint(NamedTuple):
+    """The Hessian at a checkpoint, and its leading eigenvectors (P, k); (P, 0) without any."""
+
+    hessian: CheckpointHessian
+    vectors: np.ndarray
+
+
+def analyse(
     checkpoint: str | Path,
     dataset: str | Path,
     training: TrainingSettings,
@@ -31,7 +40,7 @@ def measure(
     density: bool,
     device: torch.device,
     memory: int,
-) -> tuple[CheckpointHessian, np.ndarray]:
+) -> MeasuredCheckpoint:
     """Measure the Hessian of the mean training loss at a checkpoint.
 
     Args:
@@ -43,9 +52,6 @@ def measure(
         device: where to compute.
         memory: bytes that graphs may take, and basis vectors may take once more.
 
-    Returns:
-        What was measured, and the leading eigenvectors (P, k); (P, 0) where there are none.
-
     Raises:
         InputError: a damaged file, a checkpoint of another network, or settings out of range.
     """
@@ -56,29 +62,31 @@ def measure(
     chosen = torch.as_tensor(balanced_subset(data.train_labels, samples, settings.seed))
     batch = data.train_inputs[chosen].to(device), data.train_labels[chosen].to(device)
     content = load_checkpoint(checkpoint)
-    values, status = nothing(settings), content["status"]
-    vectors = np.empty((parameters, 0), np.float32)
-    if status == "reached":
-        with restoring(checkpoint):
-            run.restore(content)
-        try:
-            leading, found = _curvature(run, batch, settings, density, memory)
-        except NotFiniteError:
-            status = "not finite"
-        else:
-            vectors = leading.vectors
-            run.restore(content)  # whatever was drawn meanwhile
-            values |= found | _steps(run, settings.replay, vectors)
-    return CheckpointHessian(content["step"], status, parameters, samples, values), vectors
+    result = undefined_hessian(content["step"], parameters, samples, settings)
+    no_vectors = np.empty((parameters, 0), np.float32)
+    if content["status"] != "reached":
+        why = f"step {result.step} was not reached: diverged at step {content['diverged_at']}"
+        return MeasuredCheckpoint(replace(result, missing={"hessian": why}), no_vectors)
+    with restoring(checkpoint):
+        run.restore(content)
+    try:
+        found, vectors = _curvature(result, run, batch, settings, density, memory)
+    except NotFiniteError as error:
+        why = f"the Hessian at step {result.step} is not finite ({error})"
+        return MeasuredCheckpoint(replace(result, missing={"hessian": why}), no_vectors)
+    run.restore(content)  # whatever was drawn meanwhile
+    return MeasuredCheckpoint(_steps(found, run, settings.replay, vectors), vectors)
 
 
 def _curvature(
+    result: CheckpointHessian,
     run: TrainingRun,
     batch: tuple[Tensor, Tensor],
     settings: HessianSettings,
     density: bool,
     memory: int,
-) -> tuple[Eigenpairs, dict]:
+) -> tuple[CheckpointHessian, np.ndarray]:
+    """With the values of the Hessian itself, and the leading eigenvectors."""
     product = HessianProduct(run.model, run.criterion, batch, memory=memory)
     wanted = settings.top_k + settings.smallest
     room = memory // (2 * product.dimension * product.dtype.itemsize)
@@ -88,28 +96,30 @@ def _curvature(
         product, settings.top_k, settings.smallest, seed=seed, capacity=capacity
     )
     gradient = product.gradient().cpu().numpy()
-    values = {
-        "edge": edge_of_stability(run.optimizer),
-        "eigenvalues": largest.values,
-        "residuals": largest.residuals,
-        "converged": largest.converged,
-        "smallest": smallest.values,
-        "smallest_residuals": smallest.residuals,
-        "smallest_converged": smallest.converged,
-        "gradient_norm": np.linalg.norm(gradient.astype(float)),
-        "gradient_share": share_inside(gradient, largest.vectors),
-    }
+    result = replace(
+        result,
+        edge=edge_of_stability(run.optimizer),
+        eigenvalues=largest.values,
+        residuals=largest.residuals,
+        converged=largest.converged,
+        smallest=smallest.values,
+        smallest_residuals=smallest.residuals,
+        smallest_converged=smallest.converged,
+        gradient_norm=float(np.linalg.norm(gradient.astype(float))),
+        gradient_share=share_inside(gradient, largest.vectors),
+    )
     if density:
         estimate = trace(product, settings.trace_products, leading=largest, seed=seed)
         spectrum = spectral_density(
             product, settings.density_probes, settings.density_steps, seed=seed
         )
-        values |= {
-            "trace": estimate.value,
-            "trace_error": estimate.standard_error,
-            "density_nodes": spectrum.nodes,
-            "density_weights": spectrum.weights,
-        }
+        result = replace(
+            result,
+            trace=estimate.value,
+            trace_error=estimate.standard_error,
+            density_nodes=spectrum.nodes,
+            density_weights=spectrum.weights,
+        )
     del product  # its graphs, before those of the next
     batches = -(-len(batch[1]) // run.batches.size)
     with_batch_statistics = HessianProduct(
@@ -123,20 +133,27 @@ def _curvature(
     first, _ = extreme_eigenpairs(
         with_batch_statistics, 1, start=largest.vectors[:, :1], seed=seed, capacity=min(room, 25)
     )
-    values["train_mode_eigenvalue"] = first.values[0]
-    values["train_mode_residual"] = first.residuals[0]
-    return largest, values
+    result = replace(
+        result,
+        train_mode_eigenvalue=float(first.values[0]),
+        train_mode_residual=float(first.residuals[0]),
+    )
+    return result, largest.vectors
 
 
-def _steps(run: TrainingRun, steps: int, vectors: np.ndarray) -> dict:
+def _steps(
+    result: CheckpointHessian, run: TrainingRun, steps: int, vectors: np.ndarray
+) -> CheckpointHessian:
+    """With what the next steps of the run do among the eigenvectors."""
     device = next(run.model.parameters()).device
     rows = torch.as_tensor(np.ascontiguousarray(vectors.T), device=device)
     seen = replay(run, steps, rows)
-    return {
-        "replay_loss": seen.loss,
-        "replay_gradient_share": seen.gradient_share,
-        "replay_step_share": seen.step_share,
-        "displacement_share": seen.displacement_share,
-        "variance": seen.variance,
-        "variance_elsewhere": seen.variance_elsewhere,
-    }
+    return replace(
+        result,
+        replay_loss=seen.loss,
+        replay_gradient_share=seen.gradient_share,
+        replay_step_share=seen.step_share,
+        displacement_share=seen.displacement_share,
+        variance=seen.variance,
+        variance_elsewhere=seen.variance_elsewhere,
+    )

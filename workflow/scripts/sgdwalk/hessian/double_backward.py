@@ -15,11 +15,17 @@ is built, whatever modules the calls come from:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
+# stride, padding, dilation, groups
+Geometry = tuple[list[int], list[int], list[int], int]
 _convolution_backward = torch.ops.aten.convolution_backward
 
 
@@ -27,14 +33,24 @@ class _ConvolutionGradient(torch.autograd.Function):
     """Gradient of a convolution for its input, weight and bias; differentiable once."""
 
     @staticmethod
-    def forward(ctx, grad_output, inputs, weight, has_bias, needs_inputs, geometry):
+    def forward(
+        ctx: Any,
+        grad_output: Tensor,
+        inputs: Tensor,
+        weight: Tensor,
+        has_bias: bool,
+        needs_inputs: bool,
+        geometry: Geometry,
+    ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(grad_output, inputs, weight)
         ctx.needs_inputs, ctx.geometry = needs_inputs, geometry
         return _backward(grad_output, inputs, weight, geometry, (needs_inputs, True, has_bias))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, tangent_inputs, tangent_weight, tangent_bias):
+    def backward(
+        ctx: Any, tangent_inputs: Tensor, tangent_weight: Tensor, tangent_bias: Tensor
+    ) -> tuple[Tensor | None, ...]:
         grad_output, inputs, weight = ctx.saved_tensors
         for_output = torch.conv2d(inputs, tangent_weight, tangent_bias, *ctx.geometry)
         for_inputs = for_weight = None
@@ -52,13 +68,15 @@ class _Convolution(torch.autograd.Function):
     """`torch.conv2d` with the gradient above."""
 
     @staticmethod
-    def forward(ctx, inputs, weight, bias, geometry):
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry
+    ) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.has_bias, ctx.geometry = bias is not None, geometry
         return torch.conv2d(inputs, weight, bias, *geometry)
 
     @staticmethod
-    def backward(ctx, grad_output):
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
         gradients = _ConvolutionGradient.apply(
             grad_output, inputs, weight, ctx.has_bias, ctx.needs_input_grad[0], ctx.geometry
@@ -66,7 +84,13 @@ class _Convolution(torch.autograd.Function):
         return *gradients, None
 
 
-def _backward(grad_output, inputs, weight, geometry, wanted):
+def _backward(
+    grad_output: Tensor,
+    inputs: Tensor,
+    weight: Tensor,
+    geometry: Geometry,
+    wanted: tuple[bool, bool, bool],
+) -> tuple[Tensor, ...]:
     stride, padding, dilation, groups = geometry
     bias_sizes = [weight.shape[0]] if wanted[2] else None
     return _convolution_backward(
@@ -89,9 +113,16 @@ class CheapSecondDerivatives(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._made_by: dict[int, tuple] = {}  # id of a convolution's output -> how it was made
+        # id of a convolution's output -> how it was made
+        self._made_by: dict[int, tuple[Any, ...]] = {}
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         kwargs = kwargs or {}
         if func is torch.conv2d:
             return self._conv2d(*args, **kwargs)
@@ -99,7 +130,16 @@ class CheapSecondDerivatives(TorchFunctionMode):
             return self._batch_norm(*args, **kwargs)
         return func(*args, **kwargs)
 
-    def _conv2d(self, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    def _conv2d(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+    ) -> Tensor:
         if isinstance(padding, str) or input.dim() != 4:
             return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
         geometry = (_pair(stride), _pair(padding), _pair(dilation), groups)
@@ -110,10 +150,17 @@ class CheapSecondDerivatives(TorchFunctionMode):
         return output
 
     def _batch_norm(
-        self, input, running_mean, running_var, weight=None, bias=None, training=False,
-        momentum=0.1, eps=1e-5,
-    ):  # fmt: skip
-        if training or running_mean is None:
+        self,
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training or running_mean is None or running_var is None:
             return F.batch_norm(
                 input, running_mean, running_var, weight, bias, training, momentum, eps
             )

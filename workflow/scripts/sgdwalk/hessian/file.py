@@ -1,50 +1,40 @@
-"""The Hessian at one checkpoint as a file, and its leading eigenvectors as another."""
+"""Hessians as files: of one checkpoint, its leading eigenvectors, and of a run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-import h5py
 import numpy as np
 
-from sgdwalk.files import hdf5
-from sgdwalk.hessian.results import DATA, CheckpointHessian
+from sgdwalk.files import records
+from sgdwalk.hessian.results import CheckpointHessian, RunHessian
 
 
-def write(path: str | Path, result: CheckpointHessian, origin: dict) -> None:
+@dataclass(frozen=True)
+class _Vectors:
+    eigenvectors: Annotated[np.ndarray, "(k, P) leading eigenvectors, one per row"]
+
+
+def write(path: str | Path, result: CheckpointHessian, origin: Mapping[str, Any]) -> None:
     """Write the Hessian at a checkpoint."""
-    with hdf5.create(path, "hessian", origin) as file:
-        for name in ("step", "status", "parameters", "samples"):
-            file.attrs[name] = getattr(result, name)
-        put_values(file, result.values)
+    records.write_file(path, "hessian", result, origin)
 
 
 def read(path: str | Path) -> CheckpointHessian:
-    """Read what ``write`` wrote.
+    """Read what `write` wrote.
 
     Raises:
         InputError: one line for a missing, foreign, old or damaged file.
     """
-    with hdf5.opened(path, "hessian") as file:
-        return CheckpointHessian(
-            step=int(file.attrs["step"]),
-            status=str(file.attrs["status"]),
-            parameters=int(file.attrs["parameters"]),
-            samples=int(file.attrs["samples"]),
-            values={name: file[name][()] for name in DATA},
-        )
+    return records.read_file(path, "hessian", CheckpointHessian)
 
 
-def put_values(group: h5py.Group, values: dict[str, np.ndarray]) -> None:
-    """Store values by the names in ``DATA`` with their meanings and units."""
-    for name, (meaning, unit) in DATA.items():
-        hdf5.put(group, name, values[name], meaning, unit)
-
-
-def write_vectors(path: str | Path, vectors: np.ndarray, origin: dict) -> None:
+def write_vectors(path: str | Path, vectors: np.ndarray, origin: Mapping[str, Any]) -> None:
     """Write eigenvectors, (P, k); k is 0 where there are none."""
-    with hdf5.create(path, "eigenvectors", origin) as file:
-        hdf5.put(file, "eigenvectors", vectors.T, "leading eigenvectors, one per row")
+    records.write_file(path, "eigenvectors", _Vectors(vectors.T), origin)
 
 
 def read_vectors(path: str | Path) -> np.ndarray:
@@ -53,5 +43,18 @@ def read_vectors(path: str | Path) -> np.ndarray:
     Raises:
         InputError: one line for a missing, foreign, old or damaged file.
     """
-    with hdf5.opened(path, "eigenvectors") as file:
-        return file["eigenvectors"][()].T
+    return records.read_file(path, "eigenvectors", _Vectors).eigenvectors.T
+
+
+def write_run(path: str | Path, result: RunHessian, origin: Mapping[str, Any]) -> None:
+    """Write the Hessians of a run."""
+    records.write_file(path, "run_hessian", result, origin)
+
+
+def read_run(path: str | Path) -> RunHessian:
+    """Read what `write_run` wrote.
+
+    Raises:
+        InputError: one line for a missing, foreign, old or damaged file.
+    """
+    return records.read_file(path, "run_hessian", RunHessian)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
@@ -48,7 +49,7 @@ class Eigenpairs:
     products: int
     converged: np.ndarray
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.values, self.vectors, self.residuals))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from sgdwalk.errors import InputError
 from sgdwalk.hessian.double_backward import CheapSecondDerivatives
+from sgdwalk.training.batch_norm import eval_mode, refresh_batch_norm
 
 Data = tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]
 _PROBES = (4, 8)  # samples whose graphs are measured to predict the memory of larger batches
@@ -71,7 +71,7 @@ class HessianProduct:
         self._fixed |= {name: b.detach().clone() for name, b in model.named_buffers()}
         self.products = 0
         if not train_mode:
-            self._refresh_batch_norm()
+            refresh_batch_norm(model, self._inputs, {**self._parameters, **self._fixed})
 
         fixed, per_sample = self._graph_bytes()
         if train_mode:
@@ -126,7 +126,7 @@ class HessianProduct:
         # Fused attention kernels cannot be differentiated twice.
         with (
             torch.enable_grad(),
-            _modes(self._model, batch_norm=self._train_mode),
+            eval_mode(self._model, batch_norm=not self._train_mode),
             sdpa_kernel(SDPBackend.MATH),
             CheapSecondDerivatives(),
         ):
@@ -167,33 +167,11 @@ class HessianProduct:
             box.clear()
         return sum(storages.values())
 
-    @torch.no_grad()
-    def _refresh_batch_norm(self, chunk: int = 1024) -> None:
-        """Replace running statistics that were never updated by those of the data."""
-        fresh = {
-            name: module
-            for name, module in self._model.named_modules()
-            if isinstance(module, _BatchNorm) and _is_initial(module)
-        }
-        if not fresh:
-            return
-        momenta = {module: module.momentum for module in fresh.values()}
-        with _modes(self._model, batch_norm=False):
-            try:
-                for name, module in fresh.items():
-                    module.training, module.momentum = True, None  # None: plain mean over chunks
-                    self._fixed[f"{name}.num_batches_tracked"].zero_()
-                for inputs in self._inputs.tensor_split(-(-self.samples // chunk)):
-                    self._call(inputs)
-            finally:
-                for module, momentum in momenta.items():
-                    module.momentum = momentum
-
 
 def whole_set(data: Data) -> tuple[Tensor, Tensor]:
     """All inputs (N, ...) and targets (N, ...) of `data`, a pair of tensors or batches of them."""
     is_pair = isinstance(data, (tuple, list)) and all(isinstance(part, Tensor) for part in data)
-    batches = [data] if is_pair else list(data)
+    batches = cast("list[tuple[Tensor, Tensor]]", [data] if is_pair else list(data))
     if not batches or any(len(batch) != 2 for batch in batches):
         raise InputError("data: need (inputs, targets), or an iterable of such batches, not empty")
     inputs, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
@@ -206,25 +184,6 @@ def whole_set(data: Data) -> tuple[Tensor, Tensor]:
 
 def _flatten(tensors: Iterable[Tensor]) -> Tensor:
     return torch.cat([t.reshape(-1) for t in tensors])
-
-
-@contextmanager
-def _modes(model: nn.Module, batch_norm: bool) -> Iterator[None]:
-    """Every module in eval mode, batch norm in train mode where asked; modes restored after."""
-    before = [(module, module.training) for module in model.modules()]
-    try:
-        for module, _ in before:
-            module.training = batch_norm and isinstance(module, _BatchNorm)
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
-
-
-def _is_initial(module: _BatchNorm) -> bool:
-    if module.running_mean is None or module.running_var is None:
-        return False
-    return bool((module.running_mean == 0).all() and (module.running_var == 1).all())
 
 
 def _laid_out(tensor: Tensor) -> Tensor:

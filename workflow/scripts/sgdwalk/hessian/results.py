@@ -1,37 +1,15 @@
-"""What is known of the Hessian at one checkpoint."""
+"""What is known of the Hessian at one checkpoint, and at all checkpoints of a run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 
 _CURVATURE = "1/parameter^2"
-
-
-DATA = {
-    "eigenvalues": ("largest eigenvalues of the eval-mode Hessian, descending", _CURVATURE),
-    "residuals": ("norm of H v - lambda v of each", _CURVATURE),
-    "converged": ("whether that is within 1e-3 of the eigenvalue", "1"),
-    "smallest": ("smallest eigenvalues of the same Hessian, ascending", _CURVATURE),
-    "smallest_residuals": ("norm of H v - lambda v of each", _CURVATURE),
-    "smallest_converged": ("whether that is within the tolerance", "1"),
-    "train_mode_eigenvalue": ("largest eigenvalue with batch statistics", _CURVATURE),
-    "train_mode_residual": ("its residual norm", _CURVATURE),
-    "edge": ("eigenvalue above which the optimizer's steps grow: 2 / learning rate", _CURVATURE),
-    "gradient_norm": ("norm of the gradient of the same mean loss", "1/parameter"),
-    "gradient_share": ("share of its square inside the leading eigenspace", "1"),
-    "trace": ("trace, estimated", _CURVATURE),
-    "trace_error": ("its standard error", _CURVATURE),
-    "density_nodes": ("Ritz values of each probe: nodes of the spectral density", _CURVATURE),
-    "density_weights": ("share of all eigenvalues at each node", "1"),
-    "replay_loss": ("minibatch loss of the steps that follow", "1"),
-    "replay_gradient_share": ("share of |minibatch gradient|^2 in the leading eigenspace", "1"),
-    "replay_step_share": ("share of |step|^2 in the leading eigenspace", "1"),
-    "displacement_share": ("that share of the displacement over all those steps", "1"),
-    "variance": ("variance of those positions along each leading eigenvector", "parameter^2"),
-    "variance_elsewhere": ("mean variance along any other direction", "parameter^2"),
-}
+# A number at a checkpoint; of a run, (C,) numbers.
+Number = TypeVar("Number", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -60,44 +38,112 @@ class HessianSettings:
 
 
 @dataclass(frozen=True)
-class CheckpointHessian:
-    """The Hessian of the mean loss at one checkpoint; nan where there is none, or none was asked.
+class HessianValues(Generic[Number]):
+    """The Hessian of the mean loss; nan where there is none, or where a value was not asked for.
 
-    Attributes:
-        step: steps taken before the checkpoint.
-        status: ``reached``; ``not reached`` by a run that diverged; or ``not finite``.
-        parameters: number of trainable parameters, P.
-        samples: training samples the loss is the mean of.
-        values: arrays by the names in ``DATA``: eigenvalues, residuals, converged and variance
-            (k,), smallest, smallest_residuals and smallest_converged (m,), density_nodes and
-            density_weights (p, n), replay_loss, replay_gradient_share and replay_step_share (R,);
-            the others ().
+    Shapes are those at a checkpoint; of a run all have a first axis over its C checkpoints.
     """
 
-    step: int
-    status: str
-    parameters: int
-    samples: int
-    values: dict[str, np.ndarray]
+    parameters: Annotated[int, "trainable parameters, P"]
+    samples: Annotated[int, "training samples that the loss is the mean of"]
+    eigenvalues: Annotated[
+        np.ndarray, "(k,) largest eigenvalues of the eval-mode Hessian, descending", _CURVATURE
+    ]
+    residuals: Annotated[np.ndarray, "(k,) norm of H v - lambda v of each", _CURVATURE]
+    converged: Annotated[np.ndarray, "(k,) whether that is within 1e-3 of the eigenvalue"]
+    smallest: Annotated[
+        np.ndarray, "(m,) smallest eigenvalues of the same Hessian, ascending", _CURVATURE
+    ]
+    smallest_residuals: Annotated[np.ndarray, "(m,) norm of H v - lambda v of each", _CURVATURE]
+    smallest_converged: Annotated[np.ndarray, "(m,) whether that is within the tolerance"]
+    train_mode_eigenvalue: Annotated[Number, "largest eigenvalue with batch statistics", _CURVATURE]
+    train_mode_residual: Annotated[Number, "its residual norm", _CURVATURE]
+    edge: Annotated[
+        Number,
+        "edge of stability, the eigenvalue above which the optimizer's steps grow: "
+        "2 (1 + b) / eta - w for learning rate eta, momentum b and weight decay w, "
+        "with Nesterov's momentum 2 (1 + b) / (eta (1 + 2 b)) - w; nan for Adam",
+        _CURVATURE,
+    ]
+    gradient_norm: Annotated[Number, "norm of the gradient of the same mean loss", "1/parameter"]
+    gradient_share: Annotated[Number, "share of its square inside the leading eigenspace"]
+    trace: Annotated[Number, "trace, estimated", _CURVATURE]
+    trace_error: Annotated[Number, "its standard error", _CURVATURE]
+    density_nodes: Annotated[
+        np.ndarray, "(p, n) Ritz values of each probe: nodes of the spectral density", _CURVATURE
+    ]
+    density_weights: Annotated[np.ndarray, "(p, n) share of all eigenvalues at each node"]
+    replay_loss: Annotated[np.ndarray, "(R,) minibatch loss of the steps that follow"]
+    replay_gradient_share: Annotated[
+        np.ndarray, "(R,) share of |minibatch gradient|^2 in the leading eigenspace"
+    ]
+    replay_step_share: Annotated[np.ndarray, "(R,) share of |step|^2 in the leading eigenspace"]
+    displacement_share: Annotated[Number, "that share of the displacement over all those steps"]
+    variance: Annotated[
+        np.ndarray, "(k,) variance of those positions along each leading eigenvector", "parameter^2"
+    ]
+    variance_elsewhere: Annotated[Number, "mean variance along any other direction", "parameter^2"]
 
 
-def nothing(settings: HessianSettings) -> dict[str, np.ndarray]:
-    """The values of a checkpoint without a Hessian, in the shapes of one with."""
-    shapes = {
-        **dict.fromkeys(("eigenvalues", "residuals", "converged", "variance"), (settings.top_k,)),
-        **dict.fromkeys(
-            ("smallest", "smallest_residuals", "smallest_converged"), (settings.smallest,)
-        ),
-        **dict.fromkeys(
-            ("density_nodes", "density_weights"), (settings.density_probes, settings.density_steps)
-        ),
-        **dict.fromkeys(
-            ("replay_loss", "replay_gradient_share", "replay_step_share"), (settings.replay,)
-        ),
-    }
-    return {
-        name: np.zeros(shapes[name], bool)
-        if name.endswith("converged")
-        else np.full(shapes.get(name, ()), np.nan)
-        for name in DATA
-    }
+@dataclass(frozen=True)
+class CheckpointHessian(HessianValues[float]):
+    """The Hessian at one checkpoint, and the steps that follow it among its eigenvectors."""
+
+    step: Annotated[int, "steps taken before the checkpoint", "step"]
+    missing: Annotated[dict[str, str], "why this part could not be had"]
+
+
+@dataclass(frozen=True)
+class RunHessian(HessianValues[np.ndarray]):
+    """Hessians at the C checkpoints of a run."""
+
+    step: Annotated[np.ndarray, "(C,) steps taken before each checkpoint, increasing", "step"]
+    missing: Annotated[dict[str, str], "why there is no Hessian at this step"]
+    overlap: Annotated[
+        np.ndarray,
+        "(C-1,) overlap of the leading eigenspace with that of the next checkpoint, 0 to 1",
+    ]
+    variance_slope: Annotated[
+        np.ndarray, "(C,) exponent of variance against curvature over leading eigenvectors"
+    ]
+    variance_slope_error: Annotated[np.ndarray, "(C,) its standard error"]
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+def undefined_hessian(
+    step: int, parameters: int, samples: int, settings: HessianSettings
+) -> CheckpointHessian:
+    """A checkpoint with nothing measured yet: nan in the shapes that its values will have."""
+
+    def nothing(*shape: int) -> np.ndarray:
+        return np.full(shape, np.nan)
+
+    k, m, steps = settings.top_k, settings.smallest, settings.replay
+    density = settings.density_probes, settings.density_steps
+    return CheckpointHessian(
+        parameters=parameters,
+        samples=samples,
+        eigenvalues=nothing(k),
+        residuals=nothing(k),
+        converged=np.zeros(k, bool),
+        smallest=nothing(m),
+        smallest_residuals=nothing(m),
+        smallest_converged=np.zeros(m, bool),
+        train_mode_eigenvalue=np.nan,
+        train_mode_residual=np.nan,
+        edge=np.nan,
+        gradient_norm=np.nan,
+        gradient_share=np.nan,
+        trace=np.nan,
+        trace_error=np.nan,
+        density_nodes=nothing(*density),
+        density_weights=nothing(*density),
+        replay_loss=nothing(steps),
+        replay_gradient_share=nothing(steps),
+        replay_step_share=nothing(steps),
+        displacement_share=np.nan,
+        variance=nothing(k),
+        variance_elsewhere=np.nan,
+        step=step,
+        missing={},
+    )

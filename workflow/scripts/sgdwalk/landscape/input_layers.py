@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,7 +46,7 @@ class FixedInputLayers:
             return
         tables: dict[tuple[int, int], list[Tensor]] = {}
 
-        def note(i: int) -> Callable:
+        def note(i: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
             return lambda module, inputs, output: tables.setdefault((i, self._batch), []).append(
                 output
             )
@@ -58,7 +60,8 @@ class FixedInputLayers:
             handle.remove()
         self._tables = {key: torch.stack(found) for key, found in tables.items()}
         for i, layer in enumerate(self._layers):
-            layer.forward = lambda inputs, i=i: self._combined(i)
+            # of this layer alone, until the tables are gone
+            layer.forward = partial(self._combined, i)  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -66,14 +69,14 @@ class FixedInputLayers:
                 del layer.forward
             self._tables = {}
 
-    def choose(self, batch: int, coordinate: Sequence[float]) -> None:
+    def choose(self, batch: int, coordinate: np.ndarray) -> None:
         """Say which batch the network is about to be called with, and at which point."""
         if self._layers:
             table = self._tables[0, batch]
             self._batch = batch
             self._coordinate = torch.tensor([1.0, *coordinate], dtype=table.dtype).to(table.device)
 
-    def _combined(self, layer: int) -> Tensor:
+    def _combined(self, layer: int, inputs: Tensor) -> Tensor:
         table = self._tables[layer, self._batch]
         return (self._coordinate @ table.flatten(1)).view(table.shape[1:])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -17,28 +18,29 @@ MIN_POINTS = 17  # lags up to a quarter of the line must span a factor of four
 
 @dataclass(frozen=True)
 class LineRoughness:
-    """Structure functions of the loss along K lines, n lags.
+    """Structure functions of the loss along K lines at n lags."""
 
-    Attributes:
-        separation: (n,) distances, parameter units.
-        orders: (Q,) orders q.
-        moments: (Q, n) structure functions `<|L(s + r) - L(s)|^q>`; order 2 is the MSL.
-        fits: Q power laws of these up to a quarter of the line; their exponents are zeta(q).
-        second_differences: (n,) mean `(L(s + r) - 2 L(s) + L(s - r))^2`.
-        second_fit: its power law over the same lags.
-    """
-
-    separation: np.ndarray
-    orders: np.ndarray
-    moments: np.ndarray
-    fits: tuple[PowerLaw, ...]
-    second_differences: np.ndarray
-    second_fit: PowerLaw
+    separation: Annotated[np.ndarray, "(n,) distance of two points", "parameter"]
+    orders: Annotated[np.ndarray, "(Q,) orders q of the structure functions"]
+    moments: Annotated[
+        np.ndarray,
+        "(Q, n) structure functions <|L(s + r) - L(s)|^q>, a row per order; order 2 is the MSL",
+        "loss^q",
+    ]
+    fits: Annotated[
+        tuple[PowerLaw, ...],
+        "power law of the structure function of each order up to a quarter of the line; "
+        "exponents are zeta(q)",
+    ]
+    second_differences: Annotated[
+        np.ndarray, "(n,) mean squared second difference of the loss", "loss^2"
+    ]
+    second_fit: Annotated[PowerLaw, "its power law over the same lags"]
 
     @property
     def zeta(self) -> np.ndarray:
         """(Q,) scaling exponents."""
-        return np.array([fit.exponent for fit in self.fits])
+        return np.array([fit.exponent.value for fit in self.fits])
 
     @property
     def msl(self) -> np.ndarray:
@@ -53,12 +55,7 @@ class LineRoughness:
     @property
     def hurst(self) -> Estimate:
         """Roughness exponent `H = zeta(2) / 2`: 1 for a smooth function, less for a rough one."""
-        return self.power_law.estimate.map(lambda exponent: exponent / 2)
-
-    @property
-    def second_hurst(self) -> Estimate:
-        """The same of second differences: 2 for a smooth function."""
-        return self.second_fit.estimate.map(lambda exponent: exponent / 2)
+        return self.power_law.exponent.map(lambda exponent: exponent / 2)
 
     @property
     def _second(self) -> int:
@@ -124,5 +121,4 @@ def _fit(separation: np.ndarray, lines: np.ndarray) -> PowerLaw:
         return fit_power_law(separation, mean, (lines.sum(axis=0) - lines) / (count - 1))
     fit = fit_power_law(separation, mean)
     # Points of one line share their losses: their scatter is no measure of the error.
-    nan = float("nan")
-    return PowerLaw(fit.exponent, nan, nan, fit.prefactor, fit.fit_low, fit.fit_high, fit.points)
+    return replace(fit, exponent=Estimate(fit.exponent.value))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -12,12 +13,53 @@ from torch import Tensor
 from sgdwalk.hessian.product import GIBIBYTE, HessianProduct
 from sgdwalk.landscape.directions import NORMALISATIONS, position, random_direction
 from sgdwalk.landscape.loss_surface import LossSurface
-from sgdwalk.landscape.results import CheckpointRoughness, FineLines, Interpolation, Line
+from sgdwalk.landscape.results import (
+    CheckpointRoughness,
+    FineLines,
+    Interpolation,
+    Line,
+    RunLines,
+)
 from sgdwalk.landscape.weights import RunCheckpoints
 
 REACH = 0.02  # to either side, in lengths of the direction, where derivatives are fitted
 _FITTED = 21  # points of that fit
 _ISOTROPIC = 1000  # first seed word of the fine lines, beyond those of the planes
+
+
+def analyse(
+    run: RunCheckpoints,
+    steps: Sequence[int],
+    points: int,
+    interpolations: Sequence[Mapping[str, Any]],
+    folders: Mapping[str, str | Path],
+    fine_count: int,
+    fine_points: int,
+    memory: int,
+) -> RunLines:
+    """Compute all that is one-dimensional of a run's loss surface.
+
+    Args:
+        run: networks and settings.
+        steps: of the checkpoints with random and fine lines.
+        points: of each random line and interpolation, odd.
+        interpolations: each with `start` and `stop` (steps) and `run`, whose checkpoint `stop` is.
+        folders: checkpoints of these runs, by run.
+        fine_count: isotropic fine lines through each checkpoint.
+        fine_points: of each fine line, odd.
+        memory: bytes for graphs of the Hessian.
+
+    Raises:
+        InputError: no such checkpoint, a damaged one, or one of another network.
+    """
+    return RunLines(
+        tuple(line for step in steps for line in random_lines(run, step, points, memory)),
+        tuple(
+            interpolation(run, i["start"], i["stop"], i["run"], folders[i["run"]], points)
+            for i in interpolations
+        ),
+        tuple(fine_lines(run, step, fine_count, fine_points) for step in steps),
+    )
 
 
 def random_lines(
@@ -39,7 +81,7 @@ def random_lines(
     """
     model, s = run.at(step), run.settings
     if isinstance(model, str):
-        return [Line(kind, step, model) for kind in NORMALISATIONS]
+        return [Line(kind, step, {"values": model}) for kind in NORMALISATIONS]
     coordinate = np.linspace(-s.radius, s.radius, points)
     surface = run.surface(model, s.batch_norm)
     train = run.surface(model, s.batch_norm, test=False)
@@ -98,9 +140,10 @@ def interpolation(
     """
     line = Interpolation(start, stop, stop_run)
     first, last = run.at(start), run.read(Path(stop_folder) / f"{stop}.pt")
-    for found, name in ((first, "this run"), (last, stop_run)):
-        if isinstance(found, str):
-            return replace(line, missing=f"{name}: {found}")
+    if isinstance(first, str):
+        return replace(line, missing={"values": f"this run: {first}"})
+    if isinstance(last, str):
+        return replace(line, missing={"values": f"{stop_run}: {last}"})
     direction = position(last) - position(first)
     coordinate = np.linspace(0, 1, points)
     values = run.surface(first, "recomputed").values(
@@ -124,14 +167,15 @@ def fine_lines(run: RunCheckpoints, step: int, count: int, points: int) -> Check
     """
     model, s = run.at(step), run.settings
     neighbour = run.neighbour(step)
-    for found in (model, neighbour):
-        if isinstance(found, str):
-            return CheckpointRoughness(step, found)
+    if isinstance(model, str):
+        return CheckpointRoughness.without_lines(step, model)
+    if isinstance(neighbour, str):
+        return CheckpointRoughness.without_lines(step, neighbour)
     origin = position(model)
     chord = position(neighbour) - origin
     half_length = float(chord.double().norm())
     if half_length == 0:
-        return CheckpointRoughness(
+        return CheckpointRoughness.without_lines(
             step, "the walk did not move between this checkpoint and its neighbour"
         )
     isotropic = [
@@ -147,7 +191,13 @@ def fine_lines(run: RunCheckpoints, step: int, count: int, points: int) -> Check
         )
 
     spacing = 2 * half_length / (points - 1)
-    return CheckpointRoughness(step, None, half_length, spacing, losses(isotropic), losses([chord]))
+    return CheckpointRoughness(
+        step,
+        half_length=half_length,
+        spacing=spacing,
+        random=losses(isotropic),
+        chord=losses([chord]),
+    )
 
 
 def _derivatives(surface: LossSurface, origin: Tensor, direction: Tensor) -> tuple[float, float]:

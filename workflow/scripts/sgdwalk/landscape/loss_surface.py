@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.landscape.directions import position
 from sgdwalk.landscape.input_layers import FixedInputLayers
 from sgdwalk.landscape.results import SurfaceValues
+from sgdwalk.training.batch_norm import batch_statistics
 
 BATCH_NORM = ("kept", "recomputed")
 Samples = tuple[Tensor, Tensor]
@@ -120,11 +120,13 @@ class LossSurface:
             for point, coordinate in zip(sums, coordinates, strict=True):
                 self._move(origin, directions, coordinate)
                 self._evaluate(point, coordinate)
-        sums = sums.cpu().numpy()
+        found = sums.cpu().numpy()
         train, test = (sum(len(y) for _, y in part) for part in (self._train, self._test))
         return SurfaceValues(
-            *(sums[:, i] / train for i in (0, 1)),
-            *(sums[:, i] / test if test else None for i in (2, 3)),
+            train_loss=found[:, 0] / train,
+            train_accuracy=found[:, 1] / train,
+            test_loss=found[:, 2] / test if test else None,
+            test_accuracy=found[:, 3] / test if test else None,
         )
 
     def _move(self, origin: Tensor, directions: Tensor, coordinate: np.ndarray) -> None:
@@ -136,7 +138,10 @@ class LossSurface:
     def _evaluate(self, sums: Tensor, coordinate: np.ndarray) -> None:
         """Add loss and correct predictions of all batches to (4,) sums."""
         index = 0
-        with _batch_statistics(self._recomputed):
+        for module in self._recomputed:
+            if module.track_running_stats:
+                module.reset_running_stats()
+        with batch_statistics(self._recomputed):
             for inputs, labels in self._train:
                 self._add(sums[:2], index, inputs, labels, coordinate)
                 index += 1
@@ -144,7 +149,9 @@ class LossSurface:
             self._add(sums[2:], index, inputs, labels, coordinate)
             index += 1
 
-    def _add(self, sums: Tensor, index: int, inputs: Tensor, labels: Tensor, coordinate) -> None:
+    def _add(
+        self, sums: Tensor, index: int, inputs: Tensor, labels: Tensor, coordinate: np.ndarray
+    ) -> None:
         self._layers.choose(index, coordinate)
         outputs = self._model(inputs)
         # Logarithms in double precision: differences of losses are what the surface is about.
@@ -193,34 +200,3 @@ class LossSurface:
                 parameter.data = part.view(outputs, *sides, inputs).movedim(-1, 1)
             else:
                 parameter.data = part.view(parameter.shape)
-
-
-def refresh_batch_norm(model: nn.Module, inputs: Tensor, batch_size: int = 256) -> None:
-    """Set running statistics that no training has touched to those of inputs (N, ...), in place."""
-    initial = [
-        module
-        for module in model.modules()
-        if isinstance(module, _BatchNorm)
-        and module.track_running_stats
-        and bool((module.running_mean == 0).all() and (module.running_var == 1).all())
-    ]
-    if initial:
-        model.eval()
-        with torch.no_grad(), _batch_statistics(initial):
-            for batch in inputs.tensor_split(-(-len(inputs) // batch_size)):
-                model(batch)
-
-
-@contextmanager
-def _batch_statistics(modules: list[_BatchNorm]) -> Iterator[None]:
-    """These batch norms use each batch's statistics and keep their mean over the batches."""
-    momenta = [module.momentum for module in modules]
-    try:
-        for module in modules:
-            module.training, module.momentum = True, None
-            if module.track_running_stats:
-                module.reset_running_stats()
-        yield
-    finally:
-        for module, momentum in zip(modules, momenta, strict=True):
-            module.training, module.momentum = False, momentum

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sgdwalk.errors import InputError
 from sgdwalk.landscape.directions import (
@@ -15,11 +15,31 @@ from sgdwalk.landscape.directions import (
     random_direction,
     random_walk_shares,
 )
-from sgdwalk.landscape.results import Plane
+from sgdwalk.landscape.results import Plane, PlaneTile
 from sgdwalk.landscape.weights import RunCheckpoints
 
 PATH_MARGIN = 0.25  # of the path's extent, around it on its principal plane
 _LEAST_EXTENT = 0.05  # of the longer side, where the path hardly leaves its first component
+
+
+def analyse(run: RunCheckpoints, step: int | None, points: int, tile: int, tiles: int) -> PlaneTile:
+    """Compute one tile of a plane.
+
+    Args:
+        run: networks and settings.
+        step: of the checkpoint in the middle of a random plane; None for the plane of the path.
+        points: of the grid along either side.
+        tile: which share of the points to evaluate, from 0.
+        tiles: how many shares there are.
+
+    Raises:
+        InputError: no such checkpoint, a damaged one, or one of another network.
+    """
+    if step is None:
+        plane = principal_surface(run, points, tile, tiles)
+    else:
+        plane = random_surface(run, step, points, tile, tiles)
+    return PlaneTile(tile, tiles, plane)
 
 
 def random_surface(
@@ -39,13 +59,14 @@ def random_surface(
     """
     model, s = run.at(step), run.settings
     if isinstance(model, str):
-        return Plane("random", step, model)
+        return Plane("random", step, {"values": model})
     directions = torch.stack(
         [random_direction(model, [s.seed, k], s.normalisation, s.bias_and_norm) for k in (0, 1)]
     )
     axis = np.linspace(-s.radius, s.radius, points)
-    plane = _framed(Plane("random", step, x=axis, y=axis), directions)
-    return _filled(plane, run, model, position(model), directions, s.batch_norm, tile, tiles)
+    grid = _tile(axis, axis, tile, tiles)
+    values = run.surface(model, s.batch_norm).values(position(model), directions, grid)
+    return replace(_framed("random", step, axis, axis, directions), values=values)
 
 
 def principal_surface(run: RunCheckpoints, points: int, tile: int = 0, tiles: int = 1) -> Plane:
@@ -64,52 +85,45 @@ def principal_surface(run: RunCheckpoints, points: int, tile: int = 0, tiles: in
         The plane with the values of this tile, flat; without any if fewer than three checkpoints
         were reached, or they are on one line.
     """
-    positions, model, last = {}, None, 0
+    positions: dict[int, Tensor] = {}
+    model, last = None, 0
     for step in run.steps:
         found = run.at(step)
         if not isinstance(found, str):
             positions[step], model, last = position(found), found, step
-    if len(positions) < 3:
-        return Plane("pca", last, f"{len(positions)} checkpoints were reached; three are needed")
+    if model is None or len(positions) < 3:
+        why = f"{len(positions)} checkpoints were reached; three are needed"
+        return Plane("pca", last, {"values": why})
     try:
         principal = principal_plane(torch.stack(list(positions.values())))
     except InputError as error:
-        return Plane("pca", last, str(error))
-    steps = np.array(list(positions))
+        return Plane("pca", last, {"values": str(error)})
     x, y = _around(principal.coordinates, points)
-    plane = replace(
-        _framed(Plane("pca", last, x=x, y=y), principal.directions),
+    grid = _tile(x, y, tile, tiles)
+    surface = run.surface(model, "recomputed")
+    return replace(
+        _framed("pca", last, x, y, principal.directions),
         path=principal.coordinates,
-        path_step=steps,
+        path_step=np.array(list(positions)),
         off_plane=principal.off_plane,
         explained_variance=principal.explained_variance,
-        explained_null=random_walk_shares(steps),
+        explained_null=random_walk_shares(list(positions)),
+        values=surface.values(principal.origin, principal.directions, grid),
     )
-    origin, directions = principal.origin, principal.directions
-    return _filled(plane, run, model, origin, directions, "recomputed", tile, tiles)
 
 
-def _framed(plane: Plane, directions: Tensor) -> Plane:
+def _framed(kind: str, step: int, x: np.ndarray, y: np.ndarray, directions: Tensor) -> Plane:
+    """A plane without values."""
     gram = (directions.double() @ directions.double().T).cpu().numpy()
     lengths = np.sqrt(np.diag(gram))
-    return replace(plane, lengths=lengths, cosine=float(gram[0, 1] / lengths.prod()))
+    cosine = float(gram[0, 1] / lengths.prod())
+    return Plane(kind, step, x=x, y=y, lengths=lengths, cosine=cosine)
 
 
-def _filled(
-    plane: Plane,
-    run: RunCheckpoints,
-    model: nn.Module,
-    origin: Tensor,
-    directions: Tensor,
-    batch_norm: str,
-    tile: int,
-    tiles: int,
-) -> Plane:
-    """Evaluate the points of one tile; points run along x first."""
-    y, x = np.meshgrid(plane.y, plane.x, indexing="ij")
-    points = np.array_split(np.column_stack([x.ravel(), y.ravel()]), tiles)[tile]
-    values = run.surface(model, batch_norm).values(origin, directions, points)
-    return replace(plane, values=values)
+def _tile(x: np.ndarray, y: np.ndarray, tile: int, tiles: int) -> np.ndarray:
+    """(n, 2) points of one tile of a grid; points run along x first."""
+    rows, columns = np.meshgrid(y, x, indexing="ij")
+    return np.array_split(np.column_stack([columns.ravel(), rows.ravel()]), tiles)[tile]
 
 
 def _around(path: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:

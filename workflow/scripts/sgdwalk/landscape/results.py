@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 
 from sgdwalk.landscape.line_roughness import LineRoughness
+
+_MISSING = "why this part could not be had"
 
 
 @dataclass(frozen=True)
 class SurfaceValues:
     """Mean loss and accuracy at points; test values are `None` without test samples."""
 
-    train_loss: np.ndarray
-    train_accuracy: np.ndarray
-    test_loss: np.ndarray | None = None
-    test_accuracy: np.ndarray | None = None
+    train_loss: Annotated[np.ndarray, "mean loss of the training samples"]
+    train_accuracy: Annotated[np.ndarray, "share of the training samples classified correctly"]
+    test_loss: Annotated[np.ndarray | None, "mean loss of the test samples"] = None
+    test_accuracy: Annotated[
+        np.ndarray | None, "share of the test samples classified correctly"
+    ] = None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -26,137 +31,134 @@ class SurfaceValues:
 
 @dataclass(frozen=True)
 class Plane:
-    """A plane in parameter space and the loss on its grid.
+    """A plane in parameter space and the loss on its grid; nothing but the first two if missing.
 
-    Attributes:
-        kind: `random` or `pca`.
-        step: of the checkpoint at the origin of a random plane; the last step of the path of a
-            principal one, whose origin is the mean of the checkpoints.
-        missing: why there is nothing else, as for a checkpoint that a diverged run never reached.
-        x, y: (nx,) and (ny,) coordinates, in units of the directions.
-        lengths: (2,) lengths of the directions, parameter units.
-        cosine: of the angle between them.
-        path: (m, 2) checkpoints projected onto a principal plane.
-        path_step: (m,) their steps.
-        off_plane: (m,) their distances from it, parameter units.
-        explained_variance: (2,) share of their variance along each direction.
-        explained_null: (2,) the same for a random walk.
-        values: at (ny, nx) points; in a tile those of its own, flat.
+    A random plane has the checkpoint at its origin, a principal one the mean of m checkpoints.
     """
 
-    kind: str
-    step: int
-    missing: str | None = None
-    x: np.ndarray | None = None
-    y: np.ndarray | None = None
-    lengths: np.ndarray | None = None
-    cosine: float | None = None
-    path: np.ndarray | None = None
-    path_step: np.ndarray | None = None
-    off_plane: np.ndarray | None = None
-    explained_variance: np.ndarray | None = None
-    explained_null: np.ndarray | None = None
-    values: SurfaceValues | None = None
+    kind: Annotated[str, "how the directions were chosen: random or pca"]
+    step: Annotated[
+        int, "steps taken before the checkpoint at the origin, or the last one of the path", "step"
+    ]
+    missing: Annotated[dict[str, str], _MISSING] = field(default_factory=dict)
+    x: Annotated[
+        np.ndarray | None, "(nx,) coordinate along the first direction", "length of that direction"
+    ] = None
+    y: Annotated[
+        np.ndarray | None, "(ny,) coordinate along the second direction", "length of that direction"
+    ] = None
+    lengths: Annotated[np.ndarray | None, "(2,) lengths of the two directions", "parameter"] = None
+    cosine: Annotated[float | None, "cosine of the angle between them"] = None
+    path: Annotated[
+        np.ndarray | None, "(m, 2) checkpoints projected onto the plane", "as x and y"
+    ] = None
+    path_step: Annotated[
+        np.ndarray | None, "(m,) steps taken before each checkpoint of the path", "step"
+    ] = None
+    off_plane: Annotated[
+        np.ndarray | None, "(m,) distance of each checkpoint from the plane", "parameter"
+    ] = None
+    explained_variance: Annotated[
+        np.ndarray | None, "(2,) share of the checkpoints' variance along each direction"
+    ] = None
+    explained_null: Annotated[
+        np.ndarray | None, "(2,) the same for a random walk seen at these steps"
+    ] = None
+    values: Annotated[
+        SurfaceValues | None, "loss and accuracy at (ny, nx) points; of a tile its own, flat"
+    ] = None
+
+
+@dataclass(frozen=True)
+class PlaneTile:
+    """A plane with the values of a share of its points."""
+
+    tile: Annotated[int, "number of this tile, from 0"]
+    tiles: Annotated[int, "tiles of the plane"]
+    plane: Annotated[Plane, "the plane with the values of this tile"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """The loss along a random direction from a checkpoint.
+    """The loss at n points along a random direction from a checkpoint."""
 
-    Attributes:
-        kind: normalisation of the direction.
-        step: of the checkpoint.
-        missing: why there is nothing else.
-        coordinate: (n,) in units of the direction.
-        length: of the direction, parameter units.
-        values: at the n points.
-        slope, curvature: derivatives of the training loss at 0, of a fitted quartic.
-        predicted_slope, predicted_curvature: the same from gradient and Hessian, g.d and d.Hd.
-    """
-
-    kind: str
-    step: int
-    missing: str | None = None
-    coordinate: np.ndarray | None = None
-    length: float | None = None
-    values: SurfaceValues | None = None
-    slope: float | None = None
-    curvature: float | None = None
-    predicted_slope: float | None = None
-    predicted_curvature: float | None = None
+    kind: Annotated[str, "normalisation of the direction"]
+    step: Annotated[int, "steps taken before the checkpoint at the origin", "step"]
+    missing: Annotated[dict[str, str], _MISSING] = field(default_factory=dict)
+    coordinate: Annotated[
+        np.ndarray | None,
+        "(n,) coordinate along the line, 0 at its origin",
+        "length of the direction",
+    ] = None
+    length: Annotated[float | None, "length of the direction", "parameter"] = None
+    values: Annotated[SurfaceValues | None, "loss and accuracy at the n points"] = None
+    slope: Annotated[
+        float | None, "slope of the training loss along the line, of a quartic fitted about 0"
+    ] = None
+    curvature: Annotated[float | None, "second derivative, of a quartic fitted about 0"] = None
+    predicted_slope: Annotated[float | None, "the same slope from the gradient, g.d"] = None
+    predicted_curvature: Annotated[float | None, "the same derivative from the Hessian, d.Hd"] = (
+        None
+    )
 
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The loss on the straight line between two checkpoints, of one run or of two.
+    """The loss at n points of the straight line between checkpoints, of one run or of two."""
 
-    Attributes:
-        step: of the checkpoint at coordinate 0.
-        stop_step: of that at 1.
-        stop_run: run of that at 1.
-        missing: why there is nothing else.
-        coordinate: (n,) from 0 to 1.
-        length: distance of the two, parameter units.
-        values: at the n points.
-    """
-
-    step: int
-    stop_step: int
-    stop_run: str
-    missing: str | None = None
-    coordinate: np.ndarray | None = None
-    length: float | None = None
-    values: SurfaceValues | None = None
+    step: Annotated[int, "steps taken before the checkpoint at 0", "step"]
+    stop_step: Annotated[int, "steps taken before the checkpoint at 1", "step"]
+    stop_run: Annotated[str, "run of the checkpoint at 1"]
+    missing: Annotated[dict[str, str], _MISSING] = field(default_factory=dict)
+    coordinate: Annotated[
+        np.ndarray | None, "(n,) coordinate along the line, from 0 to 1", "length of the direction"
+    ] = None
+    length: Annotated[float | None, "distance of the two checkpoints", "parameter"] = None
+    values: Annotated[SurfaceValues | None, "loss and accuracy at the n points"] = None
 
 
 @dataclass(frozen=True)
 class FineLines:
     """Losses along K lines sampled finely, and their roughness."""
 
-    loss: np.ndarray
-    roughness: LineRoughness | None = None
+    loss: Annotated[np.ndarray, "(K, n) training loss along each line"]
+    roughness: Annotated[LineRoughness | None, "structure functions of these losses"] = None
 
 
 @dataclass(frozen=True)
 class CheckpointRoughness:
-    """Fine lines through a checkpoint, as long as the walk is thereabouts.
+    """Fine lines through a checkpoint, as long as the walk is thereabouts."""
 
-    Attributes:
-        step: of the checkpoint.
-        missing: why there is nothing else.
-        half_length: distance to the neighbouring checkpoint, parameter units.
-        spacing: distance of neighbouring points.
-        random: (K, n) losses along isotropic lines.
-        chord: (1, n) losses along the line to the neighbouring checkpoint.
-    """
+    step: Annotated[int, "steps taken before the checkpoint at the origin", "step"]
+    missing: Annotated[dict[str, str], _MISSING] = field(default_factory=dict)
+    half_length: Annotated[
+        float | None,
+        "distance from the origin to each end of a line, and to the neighbouring checkpoint",
+        "parameter",
+    ] = None
+    spacing: Annotated[float | None, "distance between neighbouring points", "parameter"] = None
+    random: Annotated[FineLines | None, "isotropic random lines"] = None
+    chord: Annotated[FineLines | None, "the line to the neighbouring checkpoint"] = None
 
-    step: int
-    missing: str | None = None
-    half_length: float | None = None
-    spacing: float | None = None
-    random: FineLines | None = None
-    chord: FineLines | None = None
+    @classmethod
+    def without_lines(cls, step: int, why: str) -> CheckpointRoughness:
+        """A checkpoint that could not have any."""
+        return cls(step, {"random": why, "chord": why})
 
 
 @dataclass(frozen=True)
 class RunLines:
     """All that is one-dimensional of a run's loss surface."""
 
-    lines: tuple[Line, ...]
-    interpolations: tuple[Interpolation, ...]
-    roughness: tuple[CheckpointRoughness, ...]
+    lines: Annotated[tuple[Line, ...], "random lines through checkpoints"]
+    interpolations: Annotated[tuple[Interpolation, ...], "lines between checkpoints"]
+    roughness: Annotated[tuple[CheckpointRoughness, ...], "fine lines through checkpoints"]
 
 
 @dataclass(frozen=True)
 class RunSurfaces:
-    """The loss surface of a run.
+    """The loss surface of a run."""
 
-    Attributes:
-        planes: by name.
-        lines: what is one-dimensional.
-        origin: where it comes from.
-    """
-
-    planes: dict[str, Plane]
-    lines: RunLines
-    origin: dict
+    planes: Annotated[dict[str, Plane], "planes by name"]
+    lines: Annotated[RunLines, "what is one-dimensional"]
+    origin: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,8 @@ from sgdwalk.datasets.prepared import read_dataset
 from sgdwalk.datasets.subsets import balanced_subset
 from sgdwalk.errors import InputError
 from sgdwalk.landscape.directions import position
-from sgdwalk.landscape.loss_surface import LossSurface, refresh_batch_norm
+from sgdwalk.landscape.loss_surface import LossSurface
+from sgdwalk.training.batch_norm import refresh_batch_norm
 from sgdwalk.training.checkpoints import checkpoints_by_step, load_checkpoint, restoring
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import criterion, initial_network
@@ -95,7 +96,7 @@ class RunCheckpoints:
             model.load_state_dict(content["model"])
         if not bool(torch.isfinite(position(model)).all()):
             return f"the weights at step {content['step']} are not finite"
-        refresh_batch_norm(model, self.train[0], self.settings.batch_size)
+        refresh_batch_norm(model, self.train[0])
         return model.eval()
 
     def neighbour(self, step: int) -> nn.Module | str:

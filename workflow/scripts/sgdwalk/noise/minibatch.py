@@ -16,6 +16,7 @@ from torch import nn
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording.gram import plain_gram
+from sgdwalk.recording.probe import outputs_without_trace
 from sgdwalk.training.batches import Batches
 from sgdwalk.training.losses import Criterion
 
@@ -83,7 +84,7 @@ def minibatch_noise(
     parameters = [p for p in model.parameters() if p.requires_grad]
     gram = torch.zeros(draws, draws, dtype=torch.float64)
     kept = np.zeros((draws, len(coordinates)), np.float32)
-    squared_mean, first, losses = 0.0, 0, None
+    squared_mean, first, losses = 0.0, 0, np.empty(0)
     for group in _groups(parameters, draws, memory):
         rows, losses = _gradients(model, batches, draws, group, criterion)
         if not np.isfinite(losses).all():
@@ -125,9 +126,12 @@ def _mixed(full: np.ndarray, small: np.ndarray, share: float) -> tuple[float, fl
     return mean, within + share * (1 - share) * squared_gap
 
 
-def _groups(parameters: list, draws: int, memory: int) -> Iterator[list]:
+def _groups(
+    parameters: list[nn.Parameter], draws: int, memory: int
+) -> Iterator[list[nn.Parameter]]:
     """Neighbouring parameter tensors whose gradients, times draws, fit into memory."""
-    group, size = [], 0
+    group: list[nn.Parameter] = []
+    size = 0
     for parameter in parameters:
         needed = draws * parameter.numel() * parameter.element_size()
         if group and size + needed > memory:
@@ -139,7 +143,11 @@ def _groups(parameters: list, draws: int, memory: int) -> Iterator[list]:
 
 
 def _gradients(
-    model: nn.Module, batches: Batches, draws: int, group: list, criterion: Criterion
+    model: nn.Module,
+    batches: Batches,
+    draws: int,
+    group: list[nn.Parameter],
+    criterion: Criterion,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """(n, p) gradients by a group of parameters, and the (n,) losses."""
     width = sum(p.numel() for p in group)
@@ -156,8 +164,4 @@ def _gradients(
 def _loss(model: nn.Module, batches: Batches, draw: int, criterion: Criterion) -> torch.Tensor:
     """Loss of an independent minibatch; the same one for the same draw, dropout included."""
     inputs, labels = batches.at(draw * batches.per_epoch)
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.random.fork_rng([inputs.device] if inputs.is_cuda else []):
-        torch.manual_seed(batches.seed + draw)
-        outputs = torch.func.functional_call(model, buffers, (inputs,))
-    return criterion(outputs, labels)
+    return criterion(outputs_without_trace(model, inputs, batches.seed + draw), labels)

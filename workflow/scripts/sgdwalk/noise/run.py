@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from sgdwalk.datasets.prepared import read_dataset
+from sgdwalk.datasets.prepared import Dataset, read_dataset
 from sgdwalk.noise.minibatch import MinibatchNoise, last_batch_size, minibatch_noise
+from sgdwalk.noise.results import RunNoise
+from sgdwalk.training.batches import Batches
 from sgdwalk.training.checkpoints import checkpoints_by_step, load_checkpoint, restoring
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import criterion, initial_network, training_batches
 
 
-class CheckpointNoise:
-    """Minibatch noise of one run, checkpoint by checkpoint.
+def analyse(
+    dataset: str | Path,
+    checkpoints: str | Path,
+    training: TrainingSettings,
+    draws: int,
+    coordinates: int,
+    seed: int,
+    device: torch.device,
+    memory: int,
+) -> RunNoise:
+    """Measure the minibatch noise of one run, checkpoint by checkpoint.
 
     Args:
         dataset: prepared dataset file.
+        checkpoints: folder of checkpoint files named by their steps.
         training: the run's settings.
         draws: minibatches per checkpoint.
         coordinates: how many coordinates, drawn uniformly over all parameters, to keep.
@@ -27,62 +38,77 @@ class CheckpointNoise:
         device: where to compute.
         memory: bytes for gradients.
 
-    Attributes:
-        coordinates: (c,) their indices into the flattened parameters, increasing.
+    Raises:
+        InputError: if there is no checkpoint, or one is damaged or of another network.
+    """
+    data = read_dataset(dataset)
+    model = initial_network(data, training, device)
+    total = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    chosen = np.random.default_rng([seed, 0]).choice(total, min(coordinates, total), False)
+    chosen.sort()
+    found: dict[int, MinibatchNoise] = {}
+    missing: dict[str, str] = {}
+    for step, path in checkpoints_by_step(checkpoints).items():
+        found[step] = _undefined(draws, len(chosen))
+        content = load_checkpoint(path, device)
+        if content["status"] != "reached":
+            diverged = content["diverged_at"]
+            missing[str(step)] = f"step {step} was not reached: diverged at step {diverged}"
+            continue
+        with restoring(path):
+            model.load_state_dict(content["model"])
+        full, last = _batches(data, training, device, seed, step)
+        noise = minibatch_noise(model, full, last, draws, chosen, memory, criterion(training))
+        if noise is None:
+            missing[str(step)] = f"a minibatch loss at the weights of step {step} is not finite"
+        else:
+            found[step] = noise
+    return _together(found, chosen, missing)
+
+
+def _undefined(draws: int, coordinates: int) -> MinibatchNoise:
+    return MinibatchNoise(
+        loss=np.full(draws, np.nan),
+        loss_mean=np.nan,
+        loss_variance=np.nan,
+        mean_gradient_norm=np.nan,
+        gram=np.full((draws, draws), np.nan),
+        coordinate_noise=np.full((draws, coordinates), np.nan, np.float32),
+    )
+
+
+def _batches(
+    data: Dataset, training: TrainingSettings, device: torch.device, seed: int, step: int
+) -> tuple[Batches, Batches | None]:
+    """Batches of full size, and as small as an epoch's last one, if that is smaller.
+
+    They share no shuffle with training or with other checkpoints.
     """
 
-    def __init__(
-        self,
-        dataset: str | Path,
-        training: TrainingSettings,
-        draws: int,
-        coordinates: int,
-        seed: int,
-        device: torch.device,
-        memory: int,
-    ):
-        self._data = read_dataset(dataset)
-        self._training, self._draws, self._seed = training, draws, seed
-        self._device, self._memory = device, memory
-        self._model = initial_network(self._data, training, device)
-        total = sum(p.numel() for p in self._model.parameters() if p.requires_grad)
-        chosen = np.random.default_rng([seed, 0]).choice(total, min(coordinates, total), False)
-        self.coordinates = np.sort(chosen)
+    def batches(size: int, kind: int) -> Batches:
+        own = int(np.random.SeedSequence([seed, step, kind]).generate_state(1)[0])
+        return training_batches(data, training, device, size=size, seed=own)
 
-    def measure(self, folder: str | Path) -> Iterator[tuple[int, MinibatchNoise | None]]:
-        """Yield (step, noise) by step; the noise is None where a diverged run did not get.
+    size = training.batch_size
+    last = last_batch_size(len(data.train_labels), size)
+    return batches(size, 1), batches(last, 2) if last < size else None
 
-        Args:
-            folder: checkpoint files named by their steps.
 
-        Raises:
-            InputError: if there is none, or one is damaged or of another network.
-        """
-        for step, path in checkpoints_by_step(folder).items():
-            content = load_checkpoint(path, self._device)
-            if content["status"] != "reached":
-                yield step, None
-                continue
-            with restoring(path):
-                self._model.load_state_dict(content["model"])
-            yield step, self._at(step)
-
-    def _at(self, step: int) -> MinibatchNoise | None:
-        size, samples = self._training.batch_size, len(self._data.train_labels)
-        last_size = last_batch_size(samples, size)
-        full = self._batches(size, step, 1)
-        last = self._batches(last_size, step, 2) if last_size < size else None
-        return minibatch_noise(
-            self._model,
-            full,
-            last,
-            self._draws,
-            self.coordinates,
-            self._memory,
-            criterion(self._training),
-        )
-
-    def _batches(self, size: int, *words: int):
-        """Batches that share no shuffle with training or with other checkpoints."""
-        seed = int(np.random.SeedSequence([self._seed, *words]).generate_state(1)[0])
-        return training_batches(self._data, self._training, self._device, size=size, seed=seed)
+def _together(
+    found: dict[int, MinibatchNoise], coordinates: np.ndarray, missing: dict[str, str]
+) -> RunNoise:
+    """One row for each checkpoint."""
+    rows = found.values()
+    return RunNoise(
+        step=np.array(list(found), np.int64),
+        loss_mean=np.array([row.loss_mean for row in rows]),
+        loss_variance=np.array([row.loss_variance for row in rows]),
+        mean_gradient_norm=np.array([row.mean_gradient_norm for row in rows]),
+        covariance_trace=np.array([row.covariance_trace for row in rows]),
+        loss=np.array([row.loss for row in rows]),
+        noise_norm=np.array([np.sqrt(np.diag(row.gram)) for row in rows]),
+        noise_gram=np.array([row.gram for row in rows]),
+        coordinate_noise=np.array([row.coordinate_noise for row in rows]),
+        coordinate_index=coordinates,
+        missing=missing,
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from sgdwalk.walker.gradients import (
 from sgdwalk.walker.grid_roughness import roughness_exponent
 from sgdwalk.walker.terrain import Terrain, make_terrain
 from sgdwalk.walker.valleys import ValleyStatistics, valley_statistics
-from sgdwalk.walker.walk import Walks
+from sgdwalk.walker.walk import Walks, simulate_walkers
 
-STAGES = ("initial", "final", "whole")
+HELD = "share of walkers that a wall held for at least one step"
+FROZEN = "share of walkers that a wall held at the last step"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,27 +40,23 @@ class Ground:
 
 @dataclass(frozen=True, eq=False)
 class WalkerAnalysis:
-    """An ensemble analysed, all walkers (`all`) and those that no wall ever held (`free`).
+    """An ensemble analysed, all walkers (`all`) and those that no wall ever held (`free`)."""
 
-    Attributes:
-        ground: the terrain.
-        held_share: share of walkers that a wall held for at least one step.
-        frozen_share: share of walkers that a wall held at the last step.
-        stages: diffusion by selection (`all`, and `free` if there are any), then by stage.
-        gradients: density of the gradient, held steps left out.
-        roughness: MSL along the walks of the free walkers (of all, if none is free).
-        valleys: steps of the same walkers along and across valleys.
-        basins: visits to basins by selection.
-    """
-
-    ground: Ground
-    held_share: float
-    frozen_share: float
-    stages: dict[str, dict[str, StageDiffusion]]
-    gradients: GradientDensity
-    roughness: WalkRoughness
-    valleys: ValleyStatistics
-    basins: dict[str, BasinStatistics]
+    walks: Annotated[Walks, "walks of W walkers, rounded once they were analysed"]
+    ground: Annotated[Ground, "the terrain"]
+    held_share: Annotated[float, HELD]
+    frozen_share: Annotated[float, FROZEN]
+    stages: Annotated[
+        dict[str, dict[str, StageDiffusion]],
+        "diffusion by selection (all, and free if there are any), then by stage",
+    ]
+    gradients: Annotated[GradientDensity, "density of the gradient, held steps left out"]
+    roughness: Annotated[
+        WalkRoughness, "loss along walks of the free walkers (of all, if none is free)"
+    ]
+    valleys: Annotated[ValleyStatistics, "steps of the same walkers along and across valleys"]
+    basins: Annotated[dict[str, BasinStatistics], "visits to basins by selection"]
+    origin: dict[str, Any] = field(default_factory=dict)
 
 
 def selections(walks: Walks) -> dict[str, Walks]:
@@ -86,7 +84,7 @@ def survey(terrain: Terrain) -> Ground:
     """
     before = float("nan")
     large = min(terrain.values.shape) >= 33
-    if terrain.kind == "fractal" and large:
+    if terrain.kind == "fractal" and terrain.seed is not None and large:
         size = len(terrain.values)
         bare = make_terrain(
             "fractal", terrain.seed, size=size, H=terrain.H, floor=None, border=None
@@ -100,7 +98,28 @@ def survey(terrain: Terrain) -> Ground:
     )
 
 
-def analyse(terrain: Terrain, walks: Walks, stage: int, basin_depth: float) -> WalkerAnalysis:
+def analyse(
+    kind: str, settings: Mapping[str, Any], stage: int, basin_depth: float
+) -> WalkerAnalysis:
+    """Simulate one ensemble on one terrain and analyse it.
+
+    Args:
+        kind: of the terrain, a name or the path of a grid.
+        settings: arguments of `walk.simulate_walkers`, and `size` of a terrain that is made by
+            name; the seed is that of the terrain too.
+        stage: steps in the initial and in the final stage.
+        basin_depth: depth from which on a basin counts, units of loss.
+
+    Raises:
+        InputError: as `terrain.make_terrain`, `walk.simulate_walkers` and `analyse_walks`.
+    """
+    walk = dict(settings)
+    size = {"size": walk.pop("size")} if "size" in walk else {}
+    terrain = make_terrain(kind, walk["seed"], **size)
+    return analyse_walks(terrain, simulate_walkers(terrain, **walk), stage, basin_depth)
+
+
+def analyse_walks(terrain: Terrain, walks: Walks, stage: int, basin_depth: float) -> WalkerAnalysis:
     """Analyse one ensemble on one terrain.
 
     Args:
@@ -121,16 +140,18 @@ def analyse(terrain: Terrain, walks: Walks, stage: int, basin_depth: float) -> W
     best = chosen.get("free", walks)
     spans = stages(walks.losses.shape[1] - 1, stage)
     basins = find_basins(terrain, basin_depth)
-    diffusion, visits = {}, {}
+    diffusion: dict[str, dict[str, StageDiffusion]] = {}
+    visits: dict[str, BasinStatistics] = {}
     for name, some in chosen.items():
         same = name == "free" and some is walks
         diffusion[name] = (
             diffusion["all"]
             if same
-            else {stage: stage_diffusion(some, *span) for stage, span in spans.items()}
+            else {which: stage_diffusion(some, *span) for which, span in spans.items()}
         )
         visits[name] = visits["all"] if same else basin_statistics(some, basins)
     return WalkerAnalysis(
+        walks.rounded(),
         survey(terrain),
         *held_shares(walks),
         diffusion,

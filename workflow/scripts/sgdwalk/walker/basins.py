@@ -1,5 +1,7 @@
 """Basins of a terrain, and how walkers find, stay in and leave them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -78,7 +80,7 @@ class Stays:
     escaped: np.ndarray
 
 
-def find_basins(terrain: Terrain, min_depth: float = 0.02) -> Basins:
+def find_basins(terrain: Terrain, min_depth: float) -> Basins:
     """Divide a terrain into basins.
 
     Every grid point points to the steepest descent among its eight neighbours; connected points of

@@ -9,20 +9,18 @@ import numpy as np
 
 from sgdwalk.diffusion.covariance import msd_covariance
 from sgdwalk.diffusion.lags import logarithmic_selection
-from sgdwalk.diffusion.regimes import Regimes, fit_regimes
+from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes
+from sgdwalk.diffusion.window import EXPONENTS
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.walker.walk import EnsembleMSD, Walks, ensemble_msd
 
-EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 FEWEST_WALKERS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class StageDiffusion:
-    """Diffusion of W walkers in one stage of their walks, n lags, m of them fitted.
-
-    Numbers with an interval are `(3,)`: value, low and high end of 95 %; nan where there is none.
-    """
+    """Diffusion of W walkers in one stage of their walks, n lags, m of them fitted."""
 
     first: Annotated[int, "index of the stage's first position", "step"]
     last: Annotated[int, "index of its last position", "step"]
@@ -38,15 +36,11 @@ class StageDiffusion:
     first_walker: Annotated[np.ndarray, "(n,) time-averaged MSD of walker 0", "length^2"]
     fit_lags: Annotated[np.ndarray, "(m,) lags that were fitted", "step"]
     fitted: Annotated[np.ndarray, "(m,) fitted msd", "length^2"]
-    segments: Annotated[
-        np.ndarray,
-        "(regimes, 5) exponent, its low and high end, first and last lag of each regime",
-        "1; step",
-    ]
-    exponent_short: Annotated[np.ndarray, "(3,) exponent of the first regime and its interval"]
-    exponent_max: Annotated[np.ndarray, "(3,) largest exponent and its interval"]
-    exponent_long: Annotated[np.ndarray, "(3,) exponent of the last regime and its interval"]
-    crossover_lag: Annotated[np.ndarray, "(3,) where the last regime begins", "step"]
+    regimes: Annotated[tuple[Segment, ...], "regimes in order of lag", "1; step"]
+    exponent_short: Annotated[Estimate, "exponent of the first regime"]
+    exponent_max: Annotated[Estimate, "largest exponent of all regimes"]
+    exponent_long: Annotated[Estimate, "exponent of the last regime"]
+    crossover_lag: Annotated[Estimate, "lag at which the last of several regimes begins", "step"]
 
 
 def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
@@ -72,17 +66,20 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
     moved = bool((mean > 0).all()) and len(mean) >= 8
     moving = np.count_nonzero((each > 0).all(axis=1))
     error = each.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(mean), np.nan)
-    regimes = fit_ensemble(curves) if moved and moving >= FEWEST_WALKERS else None
+    fit = fit_ensemble(curves) if moved and moving >= FEWEST_WALKERS else None
     return StageDiffusion(
-        first,
-        last,
-        count,
-        curves.lags,
-        mean,
-        error,
-        curves.ensemble_averaged,
-        each[0],
-        *_regime_arrays(regimes),
+        first=first,
+        last=last,
+        walkers=count,
+        lags=curves.lags,
+        msd=mean,
+        msd_error=error,
+        ensemble_averaged=curves.ensemble_averaged,
+        first_walker=each[0],
+        fit_lags=fit.lags if fit else np.empty(0),
+        fitted=fit.fitted if fit else np.empty(0),
+        regimes=fit.segments if fit else (),
+        **{name: getattr(fit, name) if fit else Estimate.undefined() for name in EXPONENTS},
     )
 
 
@@ -119,14 +116,3 @@ def stages(steps: int, length: int) -> dict[str, tuple[int, int]]:
     """First and last position of the stages `initial`, `final` (of `length` steps) and `whole`."""
     length = min(length, steps)
     return {"initial": (0, length), "final": (steps - length, steps), "whole": (0, steps)}
-
-
-def _regime_arrays(regimes: Regimes | None) -> tuple[np.ndarray, ...]:
-    if regimes is None:
-        return np.empty(0), np.empty(0), np.empty((0, 5)), *np.full((4, 3), np.nan)
-    segments = [(s.exponent, *s.interval, s.first_lag, s.last_lag) for s in regimes.segments]
-    exponents = (
-        np.array([getattr(regimes, name), *getattr(regimes, f"{name}_interval")])
-        for name in EXPONENTS
-    )
-    return regimes.lags, regimes.fitted, np.array(segments), *exponents

@@ -8,7 +8,8 @@ from typing import Annotated
 import numpy as np
 
 from sgdwalk.errors import InputError
-from sgdwalk.fits.intervals import interval, jackknife_interval
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.fits.intervals import jackknife_interval, student_mean
 from sgdwalk.geometry.distances import squared_distances
 from sgdwalk.geometry.loss_roughness import mean_squared_loss_difference
 from sgdwalk.gradients.stable_fit import StableFit, fit_gaussian, fit_stable
@@ -19,7 +20,6 @@ SHOWN_SPREADS = 6  # half width of the histogram in interquartile ranges: 8 s.d.
 MOST_ENTRIES = 50_000
 GROUPS = 5
 ROUGHNESS_WALKERS = 12
-_NONE = np.full(3, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class GradientDensity:
     entries: Annotated[int, "entries kept: both components, all walkers and steps"]
     held_share: Annotated[float, "share of entries dropped because a wall held the walker there"]
     zero_share: Annotated[float, "share of entries dropped because they are exactly zero"]
-    alpha: Annotated[np.ndarray, "(3,) stability parameter of the alpha-stable fit, 95 % interval"]
+    alpha: Annotated[Estimate, "stability parameter of the alpha-stable fit"]
     stable: Annotated[np.ndarray, "(4,) alpha, beta, scale, location (Nolan's S0)", "loss/length"]
     gaussian: Annotated[np.ndarray, "(2,) mean and standard deviation", "loss/length"]
     log_likelihood_ratio: Annotated[float, "stable over Gaussian, per entry of the fit"]
@@ -45,7 +45,7 @@ class WalkRoughness:
     msl: Annotated[np.ndarray, "(n,) mean squared loss difference, walker 0", "loss^2"]
     msl_error: Annotated[np.ndarray, "(n,) its standard error over blocks of time", "loss^2"]
     walkers: Annotated[int, "walkers behind hurst"]
-    hurst: Annotated[np.ndarray, "(3,) roughness exponent: mean over walkers, 95 % interval"]
+    hurst: Annotated[Estimate, "roughness exponent, mean over walkers"]
 
 
 def gradient_density(walks: Walks) -> GradientDensity:
@@ -71,12 +71,12 @@ def gradient_density(walks: Walks) -> GradientDensity:
     thin = slice(None, None, -(-entries.size // MOST_ENTRIES) or 1)
     try:
         fit, plain = fit_stable(entries[thin]), fit_gaussian(entries[thin])
-        low, high = _alpha_interval(fit, entries[thin], walker[thin] % GROUPS)
+        alpha = _widened_alpha(fit, entries[thin], walker[thin] % GROUPS)
     except InputError:
-        alpha, stable, gaussian, ratio = _NONE, np.full(4, np.nan), np.full(2, np.nan), np.nan
+        alpha, ratio = Estimate.undefined(), np.nan
+        stable, gaussian = np.full(4, np.nan), np.full(2, np.nan)
     else:
-        alpha = np.array([fit.alpha, low, high])
-        stable = np.array([fit.alpha, fit.beta, fit.scale, fit.location])
+        stable = np.array([fit.alpha.value, fit.beta, fit.scale, fit.location])
         gaussian = np.array([plain.mean, plain.sd])
         ratio = (fit.log_likelihood - plain.log_likelihood) / fit.size
     edges = _edges(entries)
@@ -94,15 +94,15 @@ def gradient_density(walks: Walks) -> GradientDensity:
     )
 
 
-def _alpha_interval(fit: StableFit, entries: np.ndarray, group: np.ndarray) -> tuple[float, float]:
-    """Interval of the likelihood, widened to that from leaving out groups of walkers."""
-    low, high = fit.alpha_interval
-    groups = np.unique(group)
+def _widened_alpha(fit: StableFit, entries: np.ndarray, group: np.ndarray) -> Estimate:
+    """Alpha, its likelihood's interval widened to that from leaving out groups of walkers."""
+    alpha, groups = fit.alpha, np.unique(group)
     if groups.size < 2:
-        return low, high
-    replicates = [fit_stable(entries[group != k]).alpha for k in groups]
-    spread = jackknife_interval(fit.alpha, np.array(replicates))
-    return min(low, spread.low), min(max(high, spread.high), 2.0)
+        return alpha
+    replicates = [fit_stable(entries[group != k]).alpha.value for k in groups]
+    spread = jackknife_interval(alpha.value, np.array(replicates))
+    high = min(max(alpha.high, spread.high), 2.0)
+    return Estimate(alpha.value, min(alpha.low, spread.low), high)
 
 
 def _edges(entries: np.ndarray) -> np.ndarray:
@@ -119,16 +119,18 @@ def _edges(entries: np.ndarray) -> np.ndarray:
 def walk_roughness(walks: Walks) -> WalkRoughness:
     """Roughness exponent of the loss along the walks of up to twelve walkers.
 
-    Each walk goes through `roughness.mean_squared_loss_difference`, as a network's window does; the
-    interval is from the scatter between walkers (Student), and so about this terrain.
+    Each walk goes through `loss_roughness.mean_squared_loss_difference`, as a network's window
+    does; the interval is from the scatter between walkers, and so about this terrain.
 
     Args:
         walks: at least one.
 
     Returns:
-        The curve of walker 0 and the exponents' mean; nan where a walk went nowhere.
+        The curve of walker 0, none where that walk went nowhere, and the exponents' mean, undefined
+        with fewer than two.
     """
-    exponents, shown = [], (np.empty(0),) * 3
+    exponents: list[float] = []
+    shown = (np.empty(0),) * 3
     for k in range(min(ROUGHNESS_WALKERS, len(walks.stuck))):
         increments = np.diff(walks.positions[k], axis=0)
         if not increments.any():
@@ -138,9 +140,6 @@ def walk_roughness(walks: Walks) -> WalkRoughness:
         exponents.append(curve.hurst.value)
         if k == 0:
             shown = curve.separation, curve.msl, curve.msl_error
-    found = np.array([value for value in exponents if np.isfinite(value)])
-    hurst = _NONE
-    if found.size > 1:
-        ends = interval(found.mean(), found.std(ddof=1) / np.sqrt(found.size), found.size - 1)
-        hurst = np.array([ends.value, ends.low, ends.high])
-    return WalkRoughness(*shown, int(found.size), hurst)
+    walkers = int(np.isfinite(exponents).sum())
+    hurst = student_mean(exponents) if walkers > 1 else Estimate.undefined()
+    return WalkRoughness(*shown, walkers, hurst)

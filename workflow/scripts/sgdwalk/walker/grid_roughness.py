@@ -1,5 +1,7 @@
 """Roughness of a terrain measured back from its grid."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from sgdwalk.errors import InputError

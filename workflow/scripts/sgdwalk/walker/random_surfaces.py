@@ -4,6 +4,8 @@ All live on a square grid over `[-1, 1]^2` with H the exponent of their height d
 `E (h(a) - h(b))^2 ~ |a - b|^(2 H)`.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from sgdwalk.errors import InputError

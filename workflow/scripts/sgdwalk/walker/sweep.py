@@ -2,120 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 
-from sgdwalk.files import hdf5
-from sgdwalk.fits.intervals import interval
-from sgdwalk.walker.analysis import held_shares, selections
-from sgdwalk.walker.basins import Basins, first_passage_times, visited_basins
+from sgdwalk.files import hdf5, records
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.fits.intervals import student_mean
+from sgdwalk.walker.analysis import FROZEN, HELD, held_shares, selections
+from sgdwalk.walker.basins import Basins, find_basins, first_passage_times, visited_basins
 from sgdwalk.walker.diffusion import stage_diffusion, stages
-from sgdwalk.walker.terrain import Terrain
+from sgdwalk.walker.terrain import Terrain, make_terrain
 from sgdwalk.walker.walk import simulate_walkers
 
-RESULTS = {
-    "held_share": "share of walkers that a wall held for at least one step",
-    "frozen_share": "share of walkers that a wall held at the last step",
-    "exponent_initial": "largest exponent of the initial stage, all walkers",
-    "exponent_final": "exponent of the last regime of the final stage, all walkers",
-    "exponent_initial_free": "the first for walkers never held",
-    "exponent_final_free": "the second for walkers never held",
-    "reach_deepest": "share of walkers that reach the deepest basin",
-    "reach_flattest": "share of walkers that reach the flattest basin",
-}
+KIND = "walker_sweep"
+SETTINGS = ("learning_rate", "noise", "seed", "steps", "walkers")
+RESULTS = (
+    "held_share",
+    "frozen_share",
+    "exponent_initial",
+    "exponent_final",
+    "exponent_initial_free",
+    "exponent_final_free",
+    "reach_deepest",
+    "reach_flattest",
+)
 
 
 @dataclass(frozen=True)
-class Mean:
-    """Mean over draws of a terrain with its 95 % interval (Student); nan ends for one draw."""
+class WalkerPoint:
+    """One ensemble of a sweep: its `SETTINGS` and its `RESULTS`.
 
-    value: float
-    low: float
-    high: float
+    Exponents are nan where fewer than five walkers moved.
+    """
+
+    learning_rate: Annotated[float, "setting: learning_rate", "length^2/loss"]
+    noise: Annotated[float, "setting: noise", "length"]
+    seed: Annotated[int, "setting: seed"]
+    steps: Annotated[int, "setting: steps", "step"]
+    walkers: Annotated[int, "setting: walkers"]
+    held_share: Annotated[float, HELD]
+    frozen_share: Annotated[float, FROZEN]
+    exponent_initial: Annotated[float, "largest exponent of the initial stage, all walkers"]
+    exponent_final: Annotated[float, "exponent of the last regime of the final stage, all walkers"]
+    exponent_initial_free: Annotated[float, "the first for walkers never held"]
+    exponent_final_free: Annotated[float, "the second for walkers never held"]
+    reach_deepest: Annotated[float, "share of walkers that reach the deepest basin"]
+    reach_flattest: Annotated[float, "share of walkers that reach the flattest basin"]
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """All points on the draws of one terrain; `origin["terrain"]` says what they share."""
+
+    points: tuple[WalkerPoint, ...]
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SweepMean:
+    """Points that differ in the seed alone, put together.
+
+    Attributes:
+        settings: that they share, those of the terrain first.
+        draws: how many points.
+        means: over them, by name in `RESULTS`; points without a number are left out.
+    """
+
+    settings: dict[str, Any]
     draws: int
+    means: dict[str, Estimate]
+
+
+def analyse(
+    terrain: Mapping[str, Any],
+    points: Iterable[Mapping[str, Any]],
+    stage: int,
+    basin_depth: float,
+) -> SweepResult:
+    """Simulate all points of a sweep on draws of one terrain.
+
+    Args:
+        terrain: its kind and parameters, see `terrain.make_terrain`.
+        points: `SETTINGS` of each; the seed is that of the draw and of its walk.
+        stage: steps in the initial and in the final stage.
+        basin_depth: depth from which on a basin counts, units of loss.
+
+    Returns:
+        Points by seed, then in the order they were given.
+
+    Raises:
+        InputError: as `terrain.make_terrain`, `basins.find_basins` and `walk.simulate_walkers`.
+    """
+    kind, parameters = terrain["kind"], {k: v for k, v in terrain.items() if k != "kind"}
+    by_seed: dict[int, list[Mapping[str, Any]]] = {}
+    for point in points:
+        by_seed.setdefault(point["seed"], []).append(point)
+    found = []
+    for seed, of_draw in sorted(by_seed.items()):
+        draw = make_terrain(kind, seed, **parameters)
+        basins = find_basins(draw, basin_depth)
+        found += [sweep_point(draw, basins, settings, stage) for settings in of_draw]
+    return SweepResult(tuple(found))
 
 
 def sweep_point(
-    terrain: Terrain, basins: Basins, *, stage: int, seed: int, **walk
-) -> dict[str, float]:
+    terrain: Terrain, basins: Basins, settings: Mapping[str, Any], stage: int
+) -> WalkerPoint:
     """Simulate one ensemble and reduce it to the numbers of `RESULTS`.
 
     Args:
         terrain: that is walked on.
         basins: of it.
+        settings: of the walk, `SETTINGS`.
         stage: steps in the initial and in the final stage.
-        seed: of the walk.
-        **walk: other arguments of `walk.simulate_walkers`.
-
-    Returns:
-        A number for each key of `RESULTS`; exponents are nan where fewer than five walkers moved.
 
     Raises:
         InputError: as `walk.simulate_walkers`.
     """
-    walks = simulate_walkers(terrain, seed=seed, **walk)
+    walks = simulate_walkers(terrain, **settings)
     spans = stages(walks.losses.shape[1] - 1, stage)
     held, frozen = held_shares(walks)
-    exponents = {}
+    exponents: dict[tuple[str, str], float] = {}
     for selection, some in selections(walks).items():
         for name, key in (("initial", "exponent_max"), ("final", "exponent_long")):
             if some is walks and selection == "free":
                 exponents[name, "free"] = exponents[name, "all"]
             else:
                 stage_result = stage_diffusion(some, *spans[name])
-                exponents[name, selection] = getattr(stage_result, key)[0]
+                exponents[name, selection] = float(getattr(stage_result, key))
     visited = visited_basins(basins, walks.positions)
-    reach = (
-        np.mean(np.isfinite(first_passage_times(visited, basin)))
+    deepest, flattest = (
+        float(np.mean(np.isfinite(first_passage_times(visited, basin))))
         for basin in (basins.deepest, basins.flattest)
     )
-    values = (
-        held,
-        frozen,
-        exponents["initial", "all"],
-        exponents["final", "all"],
-        exponents.get(("initial", "free"), np.nan),
-        exponents.get(("final", "free"), np.nan),
-        *reach,
+    return WalkerPoint(
+        **settings,
+        held_share=held,
+        frozen_share=frozen,
+        exponent_initial=exponents["initial", "all"],
+        exponent_final=exponents["final", "all"],
+        exponent_initial_free=exponents.get(("initial", "free"), np.nan),
+        exponent_final_free=exponents.get(("final", "free"), np.nan),
+        reach_deepest=deepest,
+        reach_flattest=flattest,
     )
-    return {name: float(value) for name, value in zip(RESULTS, values, strict=True)}
 
 
-def over_draws(values: Sequence[float]) -> Mean:
-    """Mean of one number over draws of a terrain; draws without it are left out."""
-    found = np.array([value for value in values if np.isfinite(value)])
-    if found.size == 0:
-        return Mean(np.nan, np.nan, np.nan, 0)
-    error = found.std(ddof=1) / np.sqrt(found.size) if found.size > 1 else np.nan
-    ends = interval(found.mean(), error, found.size - 1)
-    return Mean(ends.value, ends.low, ends.high, found.size)
+def averaged(result: SweepResult) -> list[SweepMean]:
+    """Means over draws of the terrain, in the order of their first points."""
+    shared = result.origin.get("terrain", {})
+    groups: dict[tuple[Any, ...], list[WalkerPoint]] = {}
+    varied = [name for name in SETTINGS if name != "seed"]
+    for point in result.points:
+        groups.setdefault(tuple(getattr(point, name) for name in varied), []).append(point)
+    return [
+        SweepMean(
+            {**shared, **dict(zip(varied, values, strict=True))},
+            len(points),
+            {name: student_mean([getattr(p, name) for p in points]) for name in RESULTS},
+        )
+        for values, points in groups.items()
+    ]
 
 
-def write(path: str | Path, points: list[dict], origin: dict) -> None:
-    """Write points of a sweep: their settings, and the results by name.
-
-    Args:
-        path: the file to make.
-        points: settings and results of each, in one dict; settings are the keys not in `RESULTS`.
-        origin: where the file comes from.
-    """
-    with hdf5.create(path, "walker_sweep", origin) as file:
-        for name in points[0]:
-            column = [np.nan if point[name] is None else point[name] for point in points]
-            hdf5.put(file, name, column, RESULTS.get(name, f"setting: {name}"))
+def write(path: str | Path, result: SweepResult, origin: Mapping[str, Any]) -> None:
+    """Write a sweep; `origin["terrain"]` holds what all of its points share."""
+    with hdf5.create(path, KIND, origin) as file:
+        records.write_columns(file, result.points, WalkerPoint)
 
 
-def read(path: str | Path) -> list[dict]:
-    """Read what `write` wrote: one dict per point.
+def read(path: str | Path) -> SweepResult:
+    """Read what `write` wrote.
 
     Raises:
         InputError: one line for a missing, foreign, old or damaged file.
     """
-    with hdf5.opened(path, "walker_sweep") as file:
-        columns = {name: data[()].tolist() for name, data in file.items()}
-        shared = hdf5.origin(file)["terrain"]
-    rows = zip(*columns.values(), strict=True)
-    return [{**shared, **dict(zip(columns, row, strict=True))} for row in rows]
+    with hdf5.opened(path, KIND) as file:
+        return SweepResult(records.read_columns(file, WalkerPoint), hdf5.origin(file))

@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from sgdwalk.walker.diffusion import EXPONENTS
-from sgdwalk.walker.file import WalkerRecord
-from sgdwalk.walker.sweep import RESULTS, Mean, over_draws
+from sgdwalk.diffusion.window import EXPONENTS
+from sgdwalk.walker.analysis import WalkerAnalysis
+from sgdwalk.walker.sweep import RESULTS, SweepResult, averaged
 
 # The number that stands for a stage: how fast the descent is, and how the walk goes on in the end.
 STAGE_EXPONENTS = {"initial": "exponent_max", "final": "exponent_long"}
-_SAME_IN_BOTH = {"exponent_initial", "exponent_final"}
+# Of the results of a sweep, those that each selection of walkers has its own of.
+_BY_SELECTION = ("exponent_final", "exponent_initial")
 
 
-def terrain_rows(name: str, record: WalkerRecord) -> list[dict]:
+def terrain_rows(name: str, result: WalkerAnalysis) -> list[dict[str, Any]]:
     """Rows of one ensemble: all its walkers, and those that no wall ever held, if there are any.
 
     Args:
         name: of the terrain.
-        record: as read from its file.
+        result: as read from its file.
 
     Returns:
         One or two rows.
     """
-    a = record.analysis
     rows = []
-    for selection, by_stage in a.stages.items():
-        basins = a.basins[selection]
-        row = {
+    for selection, by_stage in result.stages.items():
+        basins = result.basins[selection]
+        row: dict[str, Any] = {
             "terrain": name,
-            **record.settings,
-            "H": a.ground.H,
+            **result.origin["settings"],
+            "H": result.ground.H,
             "draws": 1,
             "selection": selection,
             "selected": by_stage["whole"].walkers,
-            "roughness_before_floor": a.ground.roughness_before_floor,
-            "roughness_measured": a.ground.roughness,
-            "held_share": a.held_share,
-            "frozen_share": a.frozen_share,
+            "roughness_before_floor": result.ground.roughness_before_floor,
+            "roughness_measured": result.ground.roughness,
+            "held_share": result.held_share,
+            "frozen_share": result.frozen_share,
         }
         for stage, exponent in STAGE_EXPONENTS.items():
-            row |= _with_interval(f"exponent_{stage}", getattr(by_stage[stage], exponent))
+            row[f"exponent_{stage}"] = getattr(by_stage[stage], exponent)
         for exponent in EXPONENTS:
-            row |= _with_interval(exponent, getattr(by_stage["whole"], exponent))
-        row |= _with_interval("alpha", a.gradients.alpha)
-        row |= _with_interval("hurst_walks", a.roughness.hurst)
+            row[exponent] = getattr(by_stage["whole"], exponent)
         row |= {
-            "valley_share": a.valleys.inside_share,
-            "valley_rms_along": a.valleys.rms_along,
-            "valley_rms_across": a.valleys.rms_across,
+            "alpha": result.gradients.alpha,
+            "hurst_walks": result.roughness.hurst,
+            "valley_share": result.valleys.inside_share,
+            "valley_rms_along": result.valleys.rms_along,
+            "valley_rms_across": result.valleys.rms_across,
             "basins": len(basins.minimum),
             "deepest_is_flattest": "yes" if basins.deepest == basins.flattest else "no",
             "reach_deepest": float(np.isfinite(basins.reach_deepest).mean()),
@@ -63,50 +65,23 @@ def terrain_rows(name: str, record: WalkerRecord) -> list[dict]:
     return rows
 
 
-def sweep_rows(name: str, points: list[dict]) -> list[dict]:
+def sweep_rows(name: str, result: SweepResult) -> list[dict[str, Any]]:
     """Rows of a sweep: one per setting and selection, averaged over draws of the terrain.
 
     Args:
         name: of the terrain.
-        points: as read from its file.
+        result: as read from its file.
 
     Returns:
         Rows with the mean over draws and its 95 % interval (Student).
     """
+    of_all = [number for number in RESULTS if number.removesuffix("_free") not in _BY_SELECTION]
     rows = []
-    for settings, means in averaged(points):
+    for group in averaged(result):
         for selection, suffix in (("all", ""), ("free", "_free")):
-            row = {"terrain": name, **settings, "draws": means["held_share"].draws}
+            row = {"terrain": name, **group.settings, "draws": group.draws}
             row["selection"] = selection
-            for result, mean in means.items():
-                if result.removesuffix("_free") in _SAME_IN_BOTH:
-                    continue
-                row[result] = mean.value
-            for result in sorted(_SAME_IN_BOTH):
-                mean = means[result + suffix]
-                row |= _with_interval(result, np.array([mean.value, mean.low, mean.high]))
+            row |= {number: group.means[number].value for number in of_all}
+            row |= {number: group.means[number + suffix] for number in _BY_SELECTION}
             rows.append(row)
     return rows
-
-
-def averaged(points: list[dict]) -> list[tuple[dict, dict[str, Mean]]]:
-    """Points of a sweep that differ in the seed alone, put together.
-
-    Args:
-        points: settings and results of each.
-
-    Returns:
-        Pairs of shared settings and, by name of result, mean and interval.
-    """
-    groups: dict[tuple, list[dict]] = {}
-    for point in points:
-        settings = {k: v for k, v in point.items() if k not in RESULTS and k != "seed"}
-        groups.setdefault(tuple(settings.items()), []).append(point)
-    return [
-        (dict(key), {result: over_draws([p[result] for p in group]) for result in RESULTS})
-        for key, group in groups.items()
-    ]
-
-
-def _with_interval(name: str, values: np.ndarray) -> dict[str, float]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, values), strict=True))

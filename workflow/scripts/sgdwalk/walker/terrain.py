@@ -4,10 +4,14 @@ A terrain is a grid of losses over the square `[-1, 1]^2`, bilinear in between. 
 `loss = 10 - height` of a random surface, as in Chen, Qu and Gong, Neural Networks 149 (2022).
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -131,7 +135,7 @@ class Terrain:
         return low, twist, slope_y
 
 
-def make_terrain(kind: str | Path, seed: int = 0, **parameters) -> Terrain:
+def make_terrain(kind: str | Path, seed: int = 0, **parameters: Any) -> Terrain:
     """Make a terrain by name.
 
     | kind | terrain | parameters and their defaults |
@@ -144,7 +148,8 @@ def make_terrain(kind: str | Path, seed: int = 0, **parameters) -> Terrain:
     | a path ending in `.npy` | losses `(N, M)` of a user, first axis x | none |
 
     `size` is the number of grid points per side, for `fractal` and `shuffled` a power of two plus
-    one. `fractal` has no height below `floor` (None: no floor) and none above 0 on its border.
+    one. `fractal` has no height below `floor` and none above `border` (0) on its border; None
+    leaves either as it is.
     `amplitude` is the full width of the first displacement of `fractal`, else the root mean square
     height difference over unit distance. `hoelder` is a pair (exponent on the border, exponent in
     the centre; default 0.7 and 0.9), joined by `cos^2(pi x / 2) cos^2(pi y / 2)`, or a grid
@@ -184,7 +189,8 @@ def make_terrain(kind: str | Path, seed: int = 0, **parameters) -> Terrain:
     return KINDS[kind](seed, **parameters)
 
 
-def _fractal(
+def _displaced(
+    kind: str,
     seed: int,
     size: int = 1025,
     H: float = 1.0,
@@ -192,28 +198,28 @@ def _fractal(
     floor: float | None = -0.1,
     border: float | None = 0.0,
 ) -> Terrain:
-    rng = np.random.default_rng(seed)
-    return Terrain(
-        SUMMIT - _fractal_heights(rng, size, H, amplitude, floor, border), "fractal", seed, H
-    )
-
-
-def _fractal_heights(
-    rng: np.random.Generator,
-    size: int,
-    H: float,
-    amplitude: float,
-    floor: float | None,
-    border: float | None,
-) -> np.ndarray:
+    """`fractal`, or `shuffled`, which is made of the same heights."""
     levels = int(size - 1).bit_length() - 1
     if size != 2**levels + 1 or levels < 1:
         raise InputError(f"size: {size}; midpoint displacement takes a power of two plus one")
+    rng = np.random.default_rng(seed)
     heights = random_surfaces.midpoint_displacement(levels, H, amplitude, rng)
     if border is not None:
         for side in (heights[0], heights[-1], heights[:, 0], heights[:, -1]):
             np.minimum(side, border, out=side)
-    return heights if floor is None else np.maximum(heights, floor)
+    if floor is not None:
+        heights = np.maximum(heights, floor)
+    if kind == "fractal":
+        return Terrain(SUMMIT - heights, kind, seed, H)
+    return Terrain(SUMMIT - _shuffled(heights, rng), kind, seed)
+
+
+def _shuffled(heights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    shuffled = rng.permutation(heights.reshape(-1)).reshape(heights.shape)
+    smooth = gaussian_filter(shuffled, sigma=8, mode="nearest")
+    return np.sign(smooth) * np.abs(smooth) ** 0.7
 
 
 def _spectral(seed: int, size: int = 1025, H: float = 0.9, amplitude: float = 0.35) -> Terrain:
@@ -247,23 +253,6 @@ def _convex(seed: int, size: int = 1025) -> Terrain:
     return Terrain(SUMMIT - 1 + np.hypot(axis[:, None], axis) / 2, "convex")
 
 
-def _shuffled(
-    seed: int,
-    size: int = 1025,
-    H: float = 1.0,
-    amplitude: float = 3.0,
-    floor: float | None = -0.1,
-    border: float | None = 0.0,
-) -> Terrain:
-    from scipy.ndimage import gaussian_filter
-
-    rng = np.random.default_rng(seed)
-    heights = _fractal_heights(rng, size, H, amplitude, floor, border)
-    shuffled = rng.permutation(heights.reshape(-1)).reshape(heights.shape)
-    smooth = gaussian_filter(shuffled, sigma=8, mode="nearest")
-    return Terrain(SUMMIT - np.sign(smooth) * np.abs(smooth) ** 0.7, "shuffled", seed)
-
-
 def _load(path: Path) -> Terrain:
     try:
         values = np.load(path, allow_pickle=False)
@@ -275,9 +264,9 @@ def _load(path: Path) -> Terrain:
 
 
 KINDS: dict[str, Callable[..., Terrain]] = {
-    "fractal": _fractal,
+    "fractal": partial(_displaced, "fractal"),
     "spectral": _spectral,
     "multifractal": _multifractal,
     "convex": _convex,
-    "shuffled": _shuffled,
+    "shuffled": partial(_displaced, "shuffled"),
 }

@@ -1,5 +1,7 @@
 """Steps of a walker along and across the valleys of its terrain."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Annotated
 

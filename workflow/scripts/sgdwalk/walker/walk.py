@@ -1,6 +1,9 @@
 """The toy walker: ensembles of `x <- x - eta grad L(x) + sigma xi` on a terrain in the square."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -15,22 +18,18 @@ _WALKERS_AT_ONCE = 64  # whose paths stay in the cache while all lags pass over 
 class Walks:
     """Paths of an ensemble of walkers; loss and gradient belong to the position of the same index.
 
-    In memory time comes before walkers: a step of all walkers is contiguous, a path is not.
-
-    Attributes:
-        positions: `(W, T, 2)`, T = steps + 1: the start and the position after each step.
-        losses: `(W, T)`.
-        gradients: `(W, T, 2)`.
-        stuck: steps, out of T - 1, at which a walker stayed because no proposal was in the square,
-            `(W,)`.
+    T is one more than the steps. In memory time comes before walkers: a step of all walkers is
+    contiguous, a path is not.
     """
 
-    positions: np.ndarray
-    losses: np.ndarray
-    gradients: np.ndarray
-    stuck: np.ndarray
+    positions: Annotated[np.ndarray, "(W, T, 2) start and position after each step", "length"]
+    losses: Annotated[np.ndarray, "(W, T) loss at each position", "loss"]
+    gradients: Annotated[np.ndarray, "(W, T, 2) gradient at each position", "loss/length"]
+    stuck: Annotated[
+        np.ndarray, "(W,) steps at which a walker stayed, as no proposal was in the square", "step"
+    ]
 
-    def select(self, chosen: np.ndarray) -> "Walks":
+    def select(self, chosen: np.ndarray) -> Walks:
         """Walks of the walkers chosen by a mask `(W,)` or by indices.
 
         `walks.select(walks.stuck == 0)` leaves those that no wall ever held.
@@ -40,6 +39,16 @@ class Walks:
             self.losses[chosen],
             self.gradients[chosen],
             self.stuck[chosen],
+        )
+
+    def rounded(self) -> Walks:
+        """The same in single precision, as walks are kept."""
+        single = np.float32
+        return replace(
+            self,
+            positions=self.positions.astype(single),
+            losses=self.losses.astype(single),
+            gradients=self.gradients.astype(single),
         )
 
 
@@ -128,15 +137,10 @@ def simulate_walkers(
     )
 
 
-def step_sizes(walks: Walks) -> np.ndarray:
-    """Length of every step, `(W, T-1)`."""
-    return np.linalg.norm(np.diff(walks.positions, axis=1), axis=2)
-
-
 def ensemble_msd(walks: Walks, first: int = 0, last: int | None = None) -> EnsembleMSD:
     """Time- and ensemble-averaged MSD of a stretch of the walks.
 
-    The time average is that of `diffusion.mean_squared_displacement`, here straight from the
+    The time average is that of `msd.mean_squared_displacement`, here straight from the
     positions: two coordinates need no Gram matrix, and hundreds of walkers take their turn faster.
 
     Args:

@@ -1,5 +1,7 @@
 """Catchments of a grid of heights, and the merging of shallow ones."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np
