@@ -6,20 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from sgdwalk.figures import style
-from sgdwalk.figures.window_panels import Series
+from sgdwalk.figures.window_panels import Series, shown_windows, start_label
 from sgdwalk.geometry.ageing import Ageing
 from sgdwalk.geometry.ensemble import WindowEnsemble
-from sgdwalk.geometry.velocity import LagCurve
 from sgdwalk.geometry.window import WindowGeometry
 
 NULL = style.NULL_COLOUR
 EXPONENTS = {"hurst": ("H", "o"), "joseph": ("J", "s"), "noah": ("L", "^"), "moses": ("M", "v")}
+VELOCITY_LABELS = {"autocorrelation": "velocity correlation", "reversals": "fraction of reversals"}
 
 
-def draw_path(figure: Figure, axis: Axes, window: WindowGeometry) -> None:
+def draw_leading_components(axis: Axes, window: WindowGeometry) -> None:
     """The walk on its two leading components, coloured by time, and a Brownian one's cosines."""
     modes = window.modes
     if modes is None or modes.coordinates.shape[1] < 2:
@@ -28,33 +27,26 @@ def draw_path(figure: Figure, axis: Axes, window: WindowGeometry) -> None:
     steps = window.start + window.stride * np.arange(window.length) + 1
     axis.plot(*modes.brownian_coordinates[:, :2].T, color=NULL, lw=0.8, ls=":", label="Brownian")
     axis.plot(*modes.coordinates[:, :2].T, color="0.8", lw=0.4, zorder=1)
-    dots = axis.scatter(*modes.coordinates[:, :2].T, c=steps, s=1.5, cmap=style.SEQUENCE, zorder=2)
-    bar = figure.colorbar(dots, ax=axis, pad=0.02, aspect=25)
+    x, y = modes.coordinates[:, :2].T
+    dots = axis.scatter(x, y, c=steps, s=1.5, cmap=style.SEQUENCE, zorder=2)
+    bar = axis.figure.colorbar(dots, ax=axis, pad=0.02, aspect=25)
     bar.set_label("step")
     axis.set(xlabel="first component (parameter)", ylabel="second (parameter)")
-    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.set_title(start_label(window), fontsize=7)
 
 
-def draw_shares(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) -> None:
+def draw_variance_shares(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
     """Shares of the variance with intervals, and those of a Brownian walk."""
-    order = np.zeros(0)
-    for i in chosen:
-        m = windows[i].modes
+    order = np.zeros(0, int)
+    for window, colour in shown_windows(windows):
+        m = window.modes
         if m is None:
             continue
         order = np.arange(1, m.share.size + 1)
         down = np.minimum(m.share - m.share_low, 0.9 * m.share)
         errors = np.clip([down, m.share_high - m.share], 0, None)
-        axis.errorbar(
-            order,
-            m.share,
-            errors,
-            fmt="o-",
-            ms=2.5,
-            lw=0.8,
-            color=colours[i],
-            label=rf"$t_w = {windows[i].start + 1}$",
-        )
+        look: style.Look = {"fmt": "o-", "ms": 2.5, "lw": 0.8, "color": colour}
+        axis.errorbar(order, m.share, errors, label=start_label(window), **look)
         low, high = m.brownian - 1.96 * m.brownian_error, m.brownian + 1.96 * m.brownian_error
         axis.fill_between(order, np.maximum(low, 1e-6), high, color=NULL, alpha=0.15, lw=0)
     if not order.size:
@@ -65,19 +57,24 @@ def draw_shares(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) 
     axis.legend(loc="lower left")
 
 
-def draw_lag_curves(
-    axis: Axes, windows: Sequence[WindowGeometry], chosen, colours, name: str, label: str
-) -> None:
-    """A mean over pairs of increments against their lag, with 95 % band and null."""
-    for i in chosen:
-        curve: LagCurve | None = windows[i].velocity.get(name)
+def draw_lag_curves(axis: Axes, windows: Sequence[WindowGeometry], name: str, label: str) -> None:
+    """A mean over pairs of increments against their lag, with 95 % band and null.
+
+    Args:
+        axis: where to.
+        windows: of one family; the first, the middle and the last are drawn.
+        name: key of the windows' `velocity`.
+        label: of the ordinate.
+    """
+    for window, colour in shown_windows(windows):
+        curve = window.velocity.get(name)
         if curve is None:
             continue
-        axis.plot(curve.lag, curve.value, color=colours[i], lw=0.9)
+        axis.plot(curve.lag, curve.value, color=colour, lw=0.9)
         band = (curve.value - 1.96 * curve.error, curve.value + 1.96 * curve.error)
-        axis.fill_between(curve.lag, *band, color=colours[i], alpha=0.2, lw=0)
-        axis.axhline(curve.null, color=colours[i], lw=0.8, ls=":")
-    axis.set(xscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=label)
+        axis.fill_between(curve.lag, *band, color=colour, alpha=0.2, lw=0)
+        axis.axhline(curve.null, color=colour, lw=0.8, ls=":")
+    axis.set(xscale="log", xlabel=style.LAG, ylabel=label)
 
 
 def exponent_series(windows: Sequence[WindowGeometry]) -> list[Series]:
@@ -90,13 +87,15 @@ def ensemble_series(windows: Sequence[WindowEnsemble]) -> list[Series]:
     return _series(windows, {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")})
 
 
-def _series(windows: Sequence, names: dict[str, tuple[str, str]]) -> list[Series]:
+def _series(
+    windows: Sequence[WindowGeometry] | Sequence[WindowEnsemble], names: dict[str, tuple[str, str]]
+) -> list[Series]:
     return [
         Series(
             symbol,
             marker,
             f"C{k}",
-            [window.exponents and getattr(window.exponents, name) for window in windows],
+            [getattr(window.exponents, name, None) for window in windows],
         )
         for k, (name, (symbol, marker)) in enumerate(names.items())
     ]
@@ -110,7 +109,7 @@ def draw_ageing(axis: Axes, found: Ageing | None) -> None:
     for k, (lag, colour) in enumerate(zip(found.lag, style.colours(len(found.lag)), strict=True)):
         relative = found.msd[:, k] / found.stationary[k]
         error = 1.96 * found.error[:, k] / found.stationary[k]
-        fit = found.fits[k].exponent
+        fit = found.fits[k].exponent.value
         law = rf": $\propto$ age$^{{{fit:.2f}}}$" if np.isfinite(fit) else ""
         axis.errorbar(
             found.start + 1,
@@ -122,7 +121,7 @@ def draw_ageing(axis: Axes, found: Ageing | None) -> None:
             color=colour,
             label=rf"$\tau = {lag}${law}",
         )
-    axis.axhline(1, color=NULL, lw=0.8, ls=":")
+    style.null_line(axis, 1, width=0.8)
     axis.set(yscale="log", ylabel="MSD / mean over windows")
     first = found.start + 1
     style.window_axis(axis, first, 0.05 * (first[-1] - first[0]))
@@ -131,37 +130,36 @@ def draw_ageing(axis: Axes, found: Ageing | None) -> None:
 
 def draw_ergodicity(axis: Axes, windows: Sequence[WindowEnsemble]) -> None:
     """EB(lag) over seeds with intervals, and that of Brownian walks."""
-    found = [w for w in windows if w.ergodicity is not None]
+    found = [(w, w.ergodicity) for w in windows if w.ergodicity is not None]
     if not found:
         style.message(axis, "needs three or more seeds\nof the same settings")
         return
-    for window, colour in zip(found, style.colours(len(found)), strict=True):
-        e = window.ergodicity
-        label = rf"$t_w = {window.start + 1}$, stride {window.stride}"
+    for (window, e), colour in zip(found, style.colours(len(found)), strict=True):
+        label = f"{start_label(window)}, stride {window.stride}"
         axis.plot(e.lag, e.breaking, color=colour, label=label)
         axis.fill_between(e.lag, e.low, e.high, color=colour, alpha=0.2, lw=0)
         axis.plot(e.lag, e.brownian, color=colour, lw=0.8, ls=":")
     axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: Brownian")
-    seeds = max(window.seeds for window in found)
-    drawn = np.concatenate([[w.ergodicity.breaking, w.ergodicity.brownian] for w in found], axis=1)
+    seeds = max(window.seeds for window, _ in found)
+    drawn = np.concatenate([[e.breaking, e.brownian] for _, e in found], axis=1)
     axis.set_ylim(drawn[drawn > 0].min() / 10, drawn.max() * 100)  # few seeds: endless bands
-    axis.set(xscale="log", yscale="log", xlabel=r"lag $\tau$ (steps)", ylabel=r"EB($\tau$)")
+    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel=r"EB($\tau$)")
     axis.set_title(f"{seeds} seeds", fontsize=7)
     axis.legend(loc="upper right")
 
 
-def draw_moments(axis: Axes, window: WindowGeometry) -> None:
+def draw_structure_functions(axis: Axes, window: WindowGeometry) -> None:
     """Structure functions of the loss against distance, with their power laws."""
     found = window.distance.structure
     if found is None:
-        style.message(axis, "minibatch noise covers the landscape:\nrecord a probe")
+        style.message(axis, "minibatch noise covers the loss differences:\nrecord a probe")
         return
     for k, (q, colour) in enumerate(
         zip(found.orders, style.colours(len(found.orders)), strict=True)
     ):
         axis.plot(found.separation, found.moments[k], ".", ms=2, color=colour, label=f"q = {q:g}")
         fit = found.fits[k]
-        if np.isfinite(fit.exponent):
+        if fit.exponent.defined:
             x = np.array([fit.fit_low, fit.fit_high])
             axis.plot(x, fit(x), color=colour, lw=0.9)
     axis.set(
@@ -171,40 +169,32 @@ def draw_moments(axis: Axes, window: WindowGeometry) -> None:
         ylabel=r"$\langle |dL|^q \rangle$ (loss$^q$)",
     )
     axis.legend(loc="lower right", fontsize=5, ncols=2)
-    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.set_title(start_label(window), fontsize=7)
 
 
-def draw_zeta(axis: Axes, windows: Sequence[WindowGeometry], chosen, colours) -> None:
+def draw_zeta(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
     """Scaling exponents zeta(q) beside the line of a monofractal."""
     drawn = False
-    for i in chosen:
-        found = windows[i].distance.structure
+    for window, colour in shown_windows(windows):
+        found = window.distance.structure
         if found is None or not np.isfinite(found.zeta).any():
             continue
         drawn = True
-        ends = np.array([[f.exponent_low, f.exponent_high] for f in found.fits]).T
-        errors = style.error_bars(found.zeta, *ends)
         c = found.curvature
-        axis.errorbar(
-            found.orders,
-            found.zeta,
-            errors,
-            fmt="o",
-            ms=2.5,
-            lw=0.8,
-            color=colours[i],
-            label=rf"$t_w = {windows[i].start + 1}$: c = {c.value:.2f} ({c.low:.2f}, {c.high:.2f})",
-        )
-        axis.plot(found.orders, found.monofractal_zeta, color=colours[i], lw=0.8, ls=":")
+        label = f"{start_label(window)}: c = {c.value:.2f} ({c.low:.2f}, {c.high:.2f})"
+        exponents = [fit.exponent for fit in found.fits]
+        look = {"fmt": "o", "ms": 2.5, "color": colour, "label": label}
+        style.interval_bars(axis, found.orders, exponents, **look)
+        axis.plot(found.orders, found.monofractal_zeta, color=colour, lw=0.8, ls=":")
     if not drawn:
-        style.message(axis, "minibatch noise covers the landscape:\nrecord a probe")
+        style.message(axis, "minibatch noise covers the loss differences:\nrecord a probe")
         return
     axis.plot([], [], color=NULL, lw=0.8, ls=":", label="null: monofractal")
     axis.set(xlabel="order $q$", ylabel=r"$\zeta(q)$")
     axis.legend(loc="upper left", fontsize=5.5)
 
 
-def draw_trees(axis: Axes, window: WindowGeometry) -> None:
+def draw_spanning_trees(axis: Axes, window: WindowGeometry) -> None:
     """Length of minimum spanning trees against the number of positions, beside the null."""
     for name, colour, label in (
         ("shuffled_homology", NULL, "null: random order"),
@@ -224,5 +214,5 @@ def draw_trees(axis: Axes, window: WindowGeometry) -> None:
         xlabel="positions sampled",
         ylabel="length of spanning tree (parameter)",
     )
-    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.set_title(start_label(window), fontsize=7)
     axis.legend(loc="lower right", fontsize=5.5, title="dimension", title_fontsize=6)

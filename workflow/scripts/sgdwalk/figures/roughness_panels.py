@@ -1,4 +1,4 @@
-"""Panels of the landscape along the walk: loss differences, contour length, excursions."""
+"""Panels of the loss roughness along the walk: loss differences, contour length, excursions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
-from sgdwalk.figures.window_panels import Series
+from sgdwalk.figures.window_panels import Series, shown_windows, start_label
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.loss_roughness import LossRoughness
 from sgdwalk.geometry.window import WindowGeometry
@@ -21,23 +21,31 @@ SOURCES = {"minibatch": ("o", "C0"), "probe": ("s", "C1"), "quadratic": ("^", "0
 SAID = {"minibatch": "minibatch", "probe": "probe", "quadratic": "null: smooth"}
 
 
-def draw_raw_msl(axis: Axes, windows, chosen, colours, separation: str, label: str) -> None:
-    """MSL of the minibatch losses as they are, and the noise floor below it."""
-    for i in chosen:
-        curve = getattr(windows[i], separation).minibatch
+def draw_raw_msl(
+    axis: Axes, windows: Sequence[WindowGeometry], separation: str, label: str
+) -> None:
+    """MSL of the minibatch losses as they are, and the noise floor below it.
+
+    Args:
+        axis: where to.
+        windows: of one family; the first, the middle and the last are drawn.
+        separation: `distance` or `contour`.
+        label: of the abscissa.
+    """
+    for window, colour in shown_windows(windows):
+        curve = getattr(window, separation).minibatch
         if curve is None:
             continue
         axis.plot(
-            curve.separation,
-            curve.msl + curve.floor,
-            color=colours[i],
-            label=rf"$t_w = {windows[i].start + 1}$",
+            curve.separation, curve.msl + curve.floor, color=colour, label=start_label(window)
         )
-        axis.plot(curve.separation, curve.floor, color=colours[i], lw=0.8, ls=":")
+        axis.plot(curve.separation, curve.floor, color=colour, lw=0.8, ls=":")
     axis.set(xscale="log", yscale="log", xlabel=label, ylabel=MSL)
+    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="noise floor, or null")
+    axis.legend(loc="best")
 
 
-def draw_curve(axis: Axes, curve: LossRoughness, source: str) -> None:
+def draw_msl_above_floor(axis: Axes, curve: LossRoughness, source: str) -> None:
     """MSL above its floor with errors, upper limits as arrows, and the fitted law."""
     marker, colour = SOURCES[source]
     known = np.isfinite(curve.msl_error) & ~curve.upper_limit
@@ -64,22 +72,32 @@ def draw_curve(axis: Axes, curve: LossRoughness, source: str) -> None:
         alpha=0.7,
         label=None if known.any() else "minibatch: upper limits",
     )
-    if np.isfinite(curve.fit.exponent):
+    if curve.fit.exponent.defined:
         x = np.array([curve.fit.fit_low, curve.fit.fit_high])
         axis.plot(x, curve.fit(x), color=colour, lw=1.2)
 
 
-def draw_landscape(axis: Axes, window: WindowGeometry, separation: str, label: str) -> None:
-    """Loss differences of one window from every source of losses, with their laws."""
-    landscape = getattr(window, separation)
+def draw_loss_differences(axis: Axes, window: WindowGeometry, separation: str, label: str) -> None:
+    """Loss differences of one window from every source of losses, with their laws.
+
+    Args:
+        axis: where to.
+        window: whose they are.
+        separation: `distance` or `contour`.
+        label: of the abscissa.
+    """
+    differences = getattr(window, separation)
+    if all(getattr(differences, source) is None for source in SOURCES):
+        style.message(axis, "the window is too short")
+        return
     for source in SOURCES:
-        if getattr(landscape, source) is not None:
-            draw_curve(axis, getattr(landscape, source), source)
-    if landscape.minibatch is not None:
-        floor = landscape.minibatch
+        if getattr(differences, source) is not None:
+            draw_msl_above_floor(axis, getattr(differences, source), source)
+    if differences.minibatch is not None:
+        floor = differences.minibatch
         axis.plot(floor.separation, floor.floor, color="C0", lw=0.8, ls=":", label="noise floor")
     axis.set(xscale="log", yscale="log", xlabel=label, ylabel=MSL)
-    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
+    axis.set_title(start_label(window), fontsize=7)
     axis.legend(loc="lower right", fontsize=5.5)
 
 
@@ -109,45 +127,45 @@ def draw_fragment(axis: Axes, window: WindowGeometry) -> None:
     style.legend_above(axis, size=6)
 
 
-def draw_contour(axis: Axes, windows, chosen, colours) -> None:
+def draw_msd_by_contour(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
     """MSD against contour length beside the null; inset, raw pairs and mean of the last window."""
-    for i in chosen:
-        path = windows[i].path
+    shown = shown_windows(windows)
+    for window, colour in shown:
+        path = window.path
         if path is None:
             continue
         curve = path.msd_by_contour
-        axis.plot(curve.abscissa, curve.mean, color=colours[i])
-        axis.plot(path.shuffled_contour, path.shuffled_msd, color=colours[i], lw=0.8, ls=":")
+        axis.plot(curve.abscissa, curve.mean, color=colour)
+        axis.plot(path.shuffled_contour, path.shuffled_msd, color=colour, lw=0.8, ls=":")
     axis.set(xscale="log", yscale="log", xlabel=CONTOUR, ylabel=r"MSD (parameter$^2$)")
-    last = windows[chosen[-1]].path
-    if last is None:
+    last, colour = shown[-1]
+    if last.path is None:
         return
     inset = axis.inset_axes((0.6, 0.12, 0.38, 0.36))
-    inset.plot(*last.pairs.T, ".", ms=0.8, color=colours[chosen[-1]], alpha=0.5)
-    inset.plot(last.msd_by_contour.abscissa, last.msd_by_contour.mean, "k", lw=0.8)
+    inset.plot(*last.path.pairs.T, ".", ms=0.8, color=colour, alpha=0.5)
+    inset.plot(last.path.msd_by_contour.abscissa, last.path.msd_by_contour.mean, "k", lw=0.8)
     inset.set(xscale="log", yscale="log")
     inset.tick_params(labelsize=5, which="both", labelbottom=False, labelleft=False)
 
 
-def draw_displacement(axis: Axes, windows, chosen, colours) -> None:
+def draw_contour_by_displacement(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
     """Contour length against displacement beside the null."""
-    for i in chosen:
-        if windows[i].path is not None:
-            curve = windows[i].path.contour_by_displacement
-            axis.plot(curve.abscissa, curve.mean, color=colours[i])
-            axis.plot(
-                np.sqrt(windows[i].path.shuffled_msd),
-                windows[i].path.shuffled_contour,
-                color=colours[i],
-                lw=0.8,
-                ls=":",
-            )
+    for window, colour in shown_windows(windows):
+        path = window.path
+        if path is None:
+            continue
+        curve = path.contour_by_displacement
+        axis.plot(curve.abscissa, curve.mean, color=colour)
+        axis.plot(np.sqrt(path.shuffled_msd), path.shuffled_contour, color=colour, lw=0.8, ls=":")
     label = f"mean contour length {LENGTH}"
     axis.set(xscale="log", yscale="log", xlabel=f"displacement {LENGTH}", ylabel=label)
 
 
 def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
     """Transverse excursion of random fragments against the distance of their ends."""
+    if not window.excursions:
+        style.message(axis, "no fragment fits into the window")
+        return
     for k, (length, real) in enumerate(sorted(window.excursions.items(), key=lambda e: int(e[0]))):
         null = window.shuffled_excursions.get(length)
         pairs = [(null, style.NULL_COLOUR, "null: random order")] if null else []
@@ -168,28 +186,26 @@ def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
         xlabel=f"end-to-end distance {LENGTH}",
         ylabel=f"transverse excursion {LENGTH}",
     )
-    axis.set_title(rf"$t_w = {window.start + 1}$", fontsize=7)
-    if window.excursions:
-        axis.legend(loc="lower right", handletextpad=0.1, fontsize=5.5)
-    else:
-        style.message(axis, "no fragment fits into the window")
+    axis.set_title(start_label(window), fontsize=7)
+    axis.legend(loc="lower right", handletextpad=0.1, fontsize=5.5)
 
 
 def roughness_series(windows: Sequence[WindowGeometry], separation: str) -> list[Series]:
-    """LossRoughness H of the landscape by window, from each source of losses."""
+    """Roughness H of the loss by window, from each source, by `distance` or `contour`."""
     found = {
         source: [getattr(getattr(w, separation), source) for w in windows] for source in SOURCES
     }
     return [
-        Series(SAID[source], *SOURCES[source], [curve and curve.hurst for curve in curves])
+        Series(SAID[source], *SOURCES[source], [None if c is None else c.hurst for c in curves])
         for source, curves in found.items()
     ]
 
 
 def dimension_series(windows: Sequence[WindowGeometry]) -> list[Series]:
     """Fractal dimension D of the path by window, beside the null."""
-    nulls = [w.path and Estimate(w.path.shuffled_dimension, np.nan, np.nan) for w in windows]
+    paths = [window.path for window in windows]
+    nulls = [None if p is None else Estimate(p.shuffled_dimension) for p in paths]
     return [
-        Series("as walked", "o", "C0", [w.path and w.path.dimension for w in windows]),
+        Series("as walked", "o", "C0", [None if p is None else p.dimension for p in paths]),
         Series("null: random order", "^", style.NULL_COLOUR, nulls),
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 
@@ -14,9 +15,12 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from sgdwalk.files.atomic import written
+from sgdwalk.fits.estimate import Estimate
 
 # Perceptually uniform and safe for colour-blind readers; the palest end is hard to see on white.
 SEQUENCE = "viridis"
@@ -24,9 +28,13 @@ _PALEST = 0.9
 NULL_COLOUR = "0.45"
 PUBLISHED_COLOUR = "tab:red"
 PANEL = (2.9, 2.35)  # inches
+LAG = r"lag $\tau$ (steps)"
+
+Name = TypeVar("Name", bound=Hashable)
+Look = dict[str, Any]  # what is passed on to matplotlib
 
 
-def panels(names: Sequence[str], columns: int = 3) -> tuple[Figure, dict[str, Axes]]:
+def panels(names: Sequence[Name], columns: int = 3) -> tuple[Figure, dict[Name, Axes]]:
     """A figure with one lettered panel per name, left to right, top to bottom."""
     sns.set_theme(
         context="paper",
@@ -68,24 +76,38 @@ def colours(count: int) -> np.ndarray:
     return mpl.colormaps[SEQUENCE](np.linspace(0, _PALEST, max(count, 1)))
 
 
-def colour_bar(figure: Figure, axis: Axes, values: Sequence[float], label: str) -> None:
+def colour_bar(axis: Axes, values: Sequence[float], label: str) -> None:
     """A scale beside an axis for lines coloured by ``colours``; a single line is labelled."""
     if len(values) == 1:
         axis.set_title(f"{label} = {values[0]}", fontsize=7)
         return
     cut = mpl.colors.ListedColormap(mpl.colormaps[SEQUENCE](np.linspace(0, _PALEST, 256)))
     norm = mpl.colors.Normalize(min(values), max(values))
-    bar = figure.colorbar(mpl.cm.ScalarMappable(norm, cut), ax=axis, pad=0.02, aspect=25)
+    bar = axis.figure.colorbar(mpl.cm.ScalarMappable(norm, cut), ax=axis, pad=0.02, aspect=25)
     bar.set_label(label)
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
-def error_bars(value, low, high) -> np.ndarray:
-    """(2, n) lengths of the bars from values down and up to the ends of their intervals.
+def interval_bars(
+    axis: Axes, x: ArrayLike, estimates: Iterable[Estimate | None], **look: Any
+) -> None:
+    """Estimates with their 95 % intervals; no bar where an end is not known.
 
-    Nothing is drawn where an end is not known.
+    Args:
+        axis: where to.
+        x: (n,) abscissae.
+        estimates: n of them; None where there is none.
+        **look: of matplotlib's ``errorbar``.
     """
-    return np.nan_to_num(np.clip([value - low, high - value], 0, None))
+    rows = [(np.nan,) * 3 if e is None else (e.value, e.low, e.high) for e in estimates]
+    value, low, high = np.array(rows, float).reshape(-1, 3).T
+    bars = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+    axis.errorbar(x, value, bars, **{"lw": 0.8, **look})
+
+
+def null_line(axis: Axes, value: float, label: str | None = None, width: float = 0.7) -> None:
+    """A dotted line across the axis at what a null predicts."""
+    axis.axhline(value, color=NULL_COLOUR, lw=width, ls=":", label=label)
 
 
 def window_axis(axis: Axes, first: np.ndarray, margin: float) -> None:
@@ -120,12 +142,39 @@ def legend_above(axis: Axes, size: float | None = None) -> None:
     )
 
 
-def guide(axis: Axes, exponent: float, x: Sequence[float], y: float, label: str) -> None:
+def make_headroom(axis: Axes, share: float) -> None:
+    """Lengthen a logarithmic ordinate upwards by a share of it: room for a legend."""
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** share)
+
+
+def legend_below(figure: Figure, axes: Iterable[Axes], columns: int) -> None:
+    """One legend under all panels, of what is drawn in some of them."""
+    drawn = [axis.get_legend_handles_labels() for axis in axes]
+    handles = [handle for found, _ in drawn for handle in found]
+    labels = [label for _, found in drawn for label in found]
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def legend_over_lines(axis: Axes, **options: Any) -> None:
+    """A legend on a pale ground, readable where it crosses a line."""
+    axis.legend(frameon=True, edgecolor="none", framealpha=0.8, **options)
+
+
+def legend_out_of_layout(axis: Axes, place: str) -> Legend:
+    """A legend inside an axis that does not move the other axes."""
+    options: Look = {"loc": place, "borderpad": 0.1, "labelspacing": 0.3}
+    legend = axis.legend(**options)
+    legend.set_in_layout(False)
+    return legend
+
+
+def guide(axis: Axes, exponent: float, x: ArrayLike, y: float, label: str) -> None:
     """A thin power law through (x[0], y) for the eye, labelled at its end."""
-    x = np.asarray(x, float)
-    line = y * (x / x[0]) ** exponent
-    axis.plot(x, line, color="0.6", lw=0.7, ls=(0, (4, 2)))
-    axis.annotate(label, (x[-1], line[-1]), fontsize=6.5, color="0.4", va="center", ha="left")
+    at = np.asarray(x, float)
+    line = y * (at / at[0]) ** exponent
+    axis.plot(at, line, color="0.6", lw=0.7, ls=(0, (4, 2)))
+    axis.annotate(label, (at[-1], line[-1]), fontsize=6.5, color="0.4", va="center", ha="left")
 
 
 def message(axis: Axes, text: str) -> None:

@@ -1,0 +1,103 @@
+"""Panels of loss avalanches: how long and how large, what follows, and the moving variance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from sgdwalk.figures import style
+from sgdwalk.figures.window_panels import Series, shown_windows, start_label
+from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.window import WindowGeometry
+
+DURATION = "duration $d$ (increments)"
+FROM_PEAK = "contour length from the peak (parameter)"
+NONE = "no avalanche was looked for"
+
+
+def draw_loss_after(axis: Axes, window: WindowGeometry) -> None:
+    """Loss along the contour from the peaks of the longest avalanches on."""
+    if window.avalanches is None:
+        style.message(axis, NONE)
+        return
+    colours = style.colours(len(window.aftermath))
+    for colour, after in zip(
+        colours, window.aftermath, strict=False
+    ):  # no aftermath: one colour is left over
+        step = window.start + after.peak * window.stride + 1
+        label = f"step {step}, {after.duration} increments"
+        axis.plot(after.contour, after.loss, color=colour, lw=0.9, label=label)
+    axis.set(xlabel=FROM_PEAK, ylabel="loss")
+    axis.set_title(start_label(window), fontsize=7)
+    if window.aftermath:
+        axis.legend(loc="best", fontsize=5.5)
+
+
+def draw_increments_after(axis: Axes, window: WindowGeometry) -> None:
+    """The same for `|dL|`, beside the threshold of avalanches."""
+    if window.avalanches is None:
+        style.message(axis, NONE)
+        return
+    colours = style.colours(len(window.aftermath))
+    for colour, after in zip(
+        colours, window.aftermath, strict=False
+    ):  # no aftermath: one colour is left over
+        axis.plot(after.contour[:-1], after.increment, color=colour, lw=0.9)
+    style.null_line(axis, window.avalanches.threshold)
+    axis.set(yscale="log", xlabel=FROM_PEAK, ylabel=r"$|dL|$ (loss)")
+    axis.set_title(start_label(window), fontsize=7)
+
+
+def draw_durations(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
+    """How many avalanches last at least so long, beside independent increments."""
+    for window, colour in shown_windows(windows):
+        found = window.avalanches
+        if found is None or not found.duration.size:
+            continue
+        longest = np.arange(1, found.duration.max() + 1)
+        share = [(found.duration >= d).mean() for d in longest]
+        axis.plot(longest, share, "o-", ms=3, color=colour, label=f"{window.start + 1}")
+        chance = 1 - 1 / found.independent_mean_duration  # of one more large increment
+        axis.plot(longest, chance ** (longest - 1), color=colour, lw=0.8, ls=":")
+    axis.set(yscale="log", xlabel=DURATION, ylabel=r"share that lasts $\geq d$")
+    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: random order")
+    axis.legend(loc="best", title="$t_w$", title_fontsize=6.5)
+
+
+def draw_sizes(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
+    """Size of every avalanche against its duration."""
+    for window, colour in shown_windows(windows):
+        found = window.avalanches
+        if found is not None:
+            axis.plot(found.duration, found.size / found.threshold, ".", color=colour, ms=3)
+    label = r"size / standard deviation of $|dL|$"
+    axis.set(yscale="log", xlabel=DURATION, ylabel=label)
+
+
+def mean_duration_series(windows: Sequence[WindowGeometry]) -> list[Series]:
+    """Mean duration of avalanches by window, beside the null."""
+    found = [window.avalanches for window in windows]
+    nulls = [None if a is None else Estimate(a.independent_mean_duration) for a in found]
+    return [
+        Series("as trained", "o", "C0", [None if a is None else a.mean_duration for a in found]),
+        Series("null: random order", "^", style.NULL_COLOUR, nulls),
+    ]
+
+
+def draw_moving_variance(axis: Axes, variance: np.ndarray, window: int) -> None:
+    """Variance of the loss in a moving window, at the middle of the window.
+
+    Args:
+        axis: where to.
+        variance: (n,) variances; entry i is of the losses of steps i + 1 to i + `window`.
+        window: steps in the window.
+    """
+    if not variance.size:
+        style.message(axis, f"fewer than {window} steps")
+        return
+    steps = np.arange(variance.size) + window / 2 + 0.5
+    axis.plot(steps, variance, color="C0", lw=0.8)
+    axis.set(yscale="log", xlabel="step", ylabel=r"loss variance (loss$^2$)")
+    axis.set_title(f"window of {window} steps", fontsize=8)
