@@ -36,11 +36,9 @@ include: "workflow/rules/sweeps.smk"
 rule all:
     default_target: True
     input:
-        TABLES / "exponents.csv",
-        figure("fig2_superdiffusion"),
+        DIFFUSION_RESULTS,
+        GRADIENTS_RESULTS,
         GEOMETRY_RESULTS,
-        TABLES / "tails.csv",
-        figure("fig5_gradients"),
         HESSIAN_RESULTS,
         LANDSCAPE_RESULTS,
         SWEEP_RESULTS,

@@ -156,6 +156,7 @@ def test_every_file_is_read_once_for_all_scripts(monkeypatch):
     [
         "training/progress.py",  # progress lines
         "datasets/fetching.py",  # download messages
+        "datasets/placement.py",
         "datasets/sources.py",
         "datasets/load.py",
         "recording/trajectory.py",  # the read side
@@ -193,7 +194,9 @@ def test_the_training_holds_what_decides_it():
 
 
 def test_how_a_download_is_worded_makes_no_dataset_anew():
-    assert LIBRARY / "datasets/fetching.py" not in closure(SCRIPTS / "dataset.py")
+    for module in ("fetching.py", "placement.py"):
+        assert (LIBRARY / "datasets" / module).is_file()
+        assert LIBRARY / "datasets" / module not in closure(SCRIPTS / "dataset.py")
 
 
 def test_every_script_starts_through_the_launcher():

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from workflow_copy import ROOT
 
+from planning.house import layers, picture, subject
 from planning.manual import manual
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,3 +58,29 @@ def test_every_direct_requirement_is_constrained_alike():
     for line in (ROOT / "requirements.txt").read_text().lower().splitlines():
         if "==" in line:
             assert line.strip() in constraints
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_contracts():
+    assert (ROOT / "docs" / "rooms.svg").read_text() == picture()
+
+
+def test_every_room_is_in_the_picture_and_says_what_it_is():
+    rooms = {room for row in layers() for room in row}
+    library = ROOT / "workflow" / "scripts" / "sgdwalk"
+    assert {p.name for p in library.iterdir() if (p / "__init__.py").exists()} <= rooms
+    assert all(len(subject(room)) > 20 for room in rooms)
+
+
+def test_make_says_what_it_can_do():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in said.stdout.splitlines()] == targets
+
+
+def test_hooks_check_what_lint_checks():
+    lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = " ".join(hook["entry"] for hook in hooks)
+    for line in lint.splitlines():
+        tool = line.split("/")[1].split()[0]
+        assert f".venv/bin/{tool}" in entries

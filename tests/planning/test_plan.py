@@ -6,9 +6,10 @@ import pytest
 import yaml
 from workflow_copy import ROOT
 
-from planning.estimate import cost, needs, networks
+from planning.estimate import checkpoints, cost, needs, networks
 from planning.plan import report
 from planning.study import read_study
+from sgdwalk.training.checkpoint_steps import checkpoint_steps
 
 PUBLISHED = ROOT / "workflow/scripts/sgdwalk/diffusion/published_exponents.csv"
 
@@ -78,3 +79,10 @@ def test_the_published_study_has_the_published_runs():
         for row in csv.DictReader(file):
             batch = int(row["batch_size"] or 1024)
             assert (row["model"], batch, float(row["learning_rate"])) in settings
+
+
+@pytest.mark.parametrize("asked", [4, [0, 500], [500, 2000], [500]])
+def test_checkpoints_are_counted_as_trainings_save_them(asked):
+    grids = [{"model": "fc1", "steps": 2000, "recording": {"checkpoints": asked}}]
+    (run,) = read_study({"grids": grids}, "study").runs.values()
+    assert checkpoints(run) == len(checkpoint_steps(asked, 2000))

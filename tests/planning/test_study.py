@@ -254,3 +254,18 @@ def test_a_long_name_is_cut_and_stays_its_own():
     names = list(study(grids=[grid]).runs)
     assert len(set(names)) == 2
     assert max(map(len, names)) < 200
+
+
+def test_runs_that_differ_by_their_seed_alone_are_an_ensemble():
+    grids = [
+        {"model": "fc1", "steps": 600, "seed": [0, 1, 10]},
+        {"model": "fc1", "steps": 700, "seed": 3},
+        {"model": "fc2", "steps": 600, "seed": [1, 2]},
+    ]
+    ensembles = read_study({"grids": grids}, "study").ensembles
+    assert list(ensembles) == ["fc1-digits-bs128-lr0.1-steps600", "fc2-digits-bs128-lr0.1-steps600"]
+    assert [name[-6:] for name in ensembles["fc1-digits-bs128-lr0.1-steps600"]] == [
+        "-seed0",
+        "-seed1",
+        "seed10",
+    ]

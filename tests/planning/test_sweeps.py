@@ -1,13 +1,17 @@
 """Which runs a sweep figure compares, and the points it draws."""
 
+from dataclasses import astuple
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from planning.sweeps import depth_and_batch, learning_rates
-from sgdwalk.diffusion.file import DiffusionRecord, RunDiffusion
 from sgdwalk.diffusion.published import published_exponents
+from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.diffusion.sweep_points import sweep_points
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.networks.names import check_name
 
 
@@ -64,35 +68,31 @@ def test_other_networks_have_no_depth_to_compare():
 
 def diffusion(starts, stride=1, length=500, diverged_at=None):
     windows = [
-        DiffusionRecord(
-            length,
-            stride,
-            start,
-            {},
-            {
-                "exponent_max": (1 + start / 1000, 1.0, 2.0),
-                "exponent_long": (0.5 + start / 1000, 0.4, 0.6),
-                "crossover_lag": (100.0 + start, 50.0, 200.0),
-            },
-            3.0,
+        SimpleNamespace(
+            length=length,
+            stride=stride,
+            start=start,
+            exponent_max=Estimate(1 + start / 1000, 1.0, 2.0),
+            exponent_long=Estimate(0.5 + start / 1000, 0.4, 0.6),
+            crossover_lag=Estimate(100.0 + start, 50.0, 200.0),
         )
         for start in starts
     ]
-    return RunDiffusion(windows, diverged_at, {})
+    return RunDiffusion(tuple(windows), diverged_at)
 
 
 def test_first_and_last_window_are_read_and_the_others_kept():
     (point,) = sweep_points([(run(), diffusion([0, 500, 1000]))])
-    assert point.values["exponent_max"] == (1.0, 1.0, 2.0)
-    assert point.values["exponent_long"] == (1.5, 0.4, 0.6)
-    assert point.values["crossover_lag"] == (1100.0, 50.0, 200.0)
+    assert point.values["exponent_max"] == Estimate(1.0, 1.0, 2.0)
+    assert point.values["exponent_long"] == Estimate(1.5, 0.4, 0.6)
+    assert point.values["crossover_lag"] == Estimate(1100.0, 50.0, 200.0)
     assert point.others["exponent_max"].tolist() == [1.0, 1.5, 2.0]
     assert "seed" not in point.settings
 
 
 def test_long_strides_are_not_read():
     both = RunDiffusion(
-        diffusion([0, 500]).windows + diffusion([0], stride=4, length=60).windows, None, {}
+        diffusion([0, 500]).windows + diffusion([0], stride=4, length=60).windows, None
     )
     (point,) = sweep_points([(run(), both)])
     assert len(point.others["exponent_max"]) == 2
@@ -105,10 +105,10 @@ def test_seeds_are_one_point_with_students_interval():
     assert point.seeds == 3
     found = np.array([1.0, 1.1, 1.4])
     low, high = stats.t.interval(0.95, 2, found.mean(), stats.sem(found))
-    assert point.values["exponent_max"] == pytest.approx((found.mean(), low, high))
+    assert astuple(point.values["exponent_max"]) == pytest.approx((found.mean(), low, high))
     lags = np.log([100.0, 200.0, 500.0])
     ends = stats.t.interval(0.95, 2, lags.mean(), stats.sem(lags))
-    assert point.values["crossover_lag"] == pytest.approx(
+    assert astuple(point.values["crossover_lag"]) == pytest.approx(
         (np.exp(lags.mean()), *np.exp(ends)), rel=1e-9
     )
 
@@ -117,7 +117,7 @@ def test_a_run_without_windows_is_a_point_without_values():
     (point,) = sweep_points([(run(), diffusion([], diverged_at=7))])
     assert point.seeds == 0
     assert point.diverged_at == [7]
-    assert np.isnan(point.values["exponent_max"]).all()
+    assert np.isnan(astuple(point.values["exponent_max"])).all()
 
 
 def test_published_values_are_the_papers():

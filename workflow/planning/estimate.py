@@ -7,9 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from planning.study import Run
 from sgdwalk.datasets.names import dataset_size
+from sgdwalk.training.checkpoint_steps import checkpoint_steps
 
 COSTS = Path(__file__).with_name("network_costs.csv")
 # Sides of the inputs that the costs were counted for; a convolution's cost goes with the area.
@@ -97,19 +99,19 @@ def needs(run: Run, network: Network, draws: int) -> Needs:
 
 
 def checkpoints(run: Run) -> int:
-    """How many a run has, about."""
-    saved = run.recording["checkpoints"]
-    return saved if isinstance(saved, int) else len(saved)
+    """How many a run has."""
+    return len(checkpoint_steps(run.recording["checkpoints"], run.training["steps"]))
 
 
-def hessian_operations(run: Run, network: Network, settings: Mapping) -> float:
+def hessian_operations(run: Run, network: Network, settings: Mapping[str, Any]) -> float:
     """Of all checkpoints of one run: a Hessian-vector product costs about two gradients.
 
     The leading eigenpairs are taken to need five products each.
     """
     samples = settings["samples"]
     if samples is None:
-        samples = dataset_size(run.training["dataset"], run.training["dataset_options"]).samples
+        size = dataset_size(run.training["dataset"], run.training["dataset_options"])
+        samples = size.samples  # type: ignore[union-attr]  # else `cost` had found no network
     density = settings["density_probes"] * settings["density_steps"] + settings["trace_products"]
     products = checkpoints(run) * 5 * (settings["top_k"] + settings["smallest"])
     products += min(settings["density_checkpoints"], checkpoints(run)) * density

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from planning.own_code import own_folders
 from sgdwalk.errors import InputError
@@ -144,7 +145,7 @@ def _serialised(value: object) -> Iterator[str]:
     if isinstance(value, ast.AST):
         yield f"({type(value).__name__}"
         for field in sorted(set(value._fields) - _IGNORED_FIELDS):
-            inner = getattr(value, field, None)
+            inner: Any = getattr(value, field, None)
             if field == "body" and isinstance(value, _DOCUMENTED):
                 inner = _without_docstring(inner)
             if isinstance(value, ast.JoinedStr):
@@ -181,7 +182,7 @@ def _joined(values: list[ast.expr]) -> list[ast.expr]:
             if value.value == "":
                 continue
             if merged and isinstance(merged[-1], ast.Constant):
-                merged[-1] = ast.Constant(merged[-1].value + value.value)
+                merged[-1] = ast.Constant(str(merged[-1].value) + str(value.value))
                 continue
         merged.append(value)
     return merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from planning.chosen_runs import chosen_runs
 from planning.settings import Settings
@@ -56,7 +57,7 @@ def read_hessians(section: Settings, runs: Mapping[str, Run]) -> Hessians:
     return Hessians(chosen, steps, density, settings)
 
 
-def _check_samples(samples: int | None, training: Mapping) -> None:
+def _check_samples(samples: int | None, training: Mapping[str, Any]) -> None:
     size = dataset_size(training["dataset"], training["dataset_options"])
     if samples is not None and size is not None and samples > size.samples:
         raise InputError(

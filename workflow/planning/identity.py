@@ -12,9 +12,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
-def training_identity(training: Mapping, recording: Mapping, code: str) -> str:
+def training_identity(training: Mapping[str, Any], recording: Mapping[str, Any], code: str) -> str:
     """Hash of a run's settings, of what is recorded, and of the code.
 
     Args:
@@ -46,7 +47,9 @@ def accept_code(run_folder: Path, code: str, made_by: str) -> None:
     temporary.replace(path)
 
 
-def adopt_kept(run_folder: Path, made: Mapping, settings: Mapping, said: Mapping) -> bool:
+def adopt_kept(
+    run_folder: Path, made: Mapping[str, Any], settings: Mapping[str, Any], said: Mapping[str, Any]
+) -> bool:
     """Give outputs that an older sgdwalk kept, under a hash of all settings, their present name.
 
     Args:
@@ -69,7 +72,7 @@ def adopt_kept(run_folder: Path, made: Mapping, settings: Mapping, said: Mapping
     return True
 
 
-def same_settings(then: Mapping, now: Mapping, said: Mapping) -> bool:
+def same_settings(then: Mapping[str, Any], now: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
     """Whether recorded settings are those of now, and what they lack stands at its default."""
     return all(now.get(key) == value for key, value in then.items()) and set(said) <= set(then)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from planning.chosen_runs import chosen_runs
 from planning.schema import suggestion
@@ -35,7 +36,7 @@ class RunLandscape:
 
     planes: dict[str, int | None]
     steps: list[int]
-    interpolations: list[dict]
+    interpolations: list[dict[str, Any]]
 
     @property
     def other_runs(self) -> list[str]:
@@ -85,7 +86,7 @@ def read_landscapes(section: Settings, runs: Mapping[str, Run]) -> Landscapes:
     return Landscapes(plans, section["tiles"], settings)
 
 
-def _plan(section: Mapping, name: str, runs: Mapping[str, Run]) -> RunLandscape:
+def _plan(section: Mapping[str, Any], name: str, runs: Mapping[str, Run]) -> RunLandscape:
     steps = [
         _step(chosen, runs[name], f"landscape.checkpoints[{number}]")
         for number, chosen in enumerate(section["checkpoints"])
@@ -102,7 +103,9 @@ def _plan(section: Mapping, name: str, runs: Mapping[str, Run]) -> RunLandscape:
     )
 
 
-def _interpolation(item: Mapping, name: str, runs: Mapping[str, Run], where: str) -> dict:
+def _interpolation(
+    item: Mapping[str, Any], name: str, runs: Mapping[str, Run], where: str
+) -> dict[str, Any]:
     other = item["run"] or name
     if other not in runs:
         raise InputError(f"{where}.run: no run '{other}'{suggestion(other, list(runs))}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
@@ -20,8 +21,8 @@ _HEAD = """# The config of a study
 One YAML file is one study. Every key is listed here with its default; a key that is not here is
 an error. A study needs only `grids`; `defaults` and each grid take the keys of *training settings*.
 `--config` changes single values on the command line, for example
-`--config 'diffusion={permutations: 200}'`. This page is written from
-`workflow/schemas/config.schema.yaml` by `make manual`.
+`--config 'diffusion={permutations: 200}'`. This page is written by `make manual` from
+`workflow/schemas/`, which has a file for each section.
 """
 
 
@@ -41,7 +42,7 @@ def manual() -> str:
     return "\n".join(lines)
 
 
-def _rows(section: Mapping, root: Mapping, prefix: str) -> Iterator[str]:
+def _rows(section: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Iterator[str]:
     required = section.get("required", [])
     for key, inner in section["properties"].items():
         inner = resolved(inner, root)

@@ -86,9 +86,9 @@ def report(study: Study, jobs: dict[str, int], rate: float | None) -> str:
         source = "as given"
     section = study.config["hessian"]
     hessians = sum(
-        hessian_operations(study.runs[name], costs[name], section)
+        hessian_operations(study.runs[name], network, section)
         for name in chosen_runs("hessian.runs", section["runs"], list(study.runs))
-        if costs[name] is not None
+        if (network := costs[name]) is not None
     )
     lines = [
         f"Study '{study.name}': {len(study.runs)} trainings, {sum(jobs.values())} jobs to run",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,29 @@ from jsonschema.exceptions import ValidationError
 from sgdwalk.errors import InputError
 
 _NONE = object()
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
 @cache
-def config_schema() -> Mapping:
-    """The schema of a whole config, read once."""
+def config_schema() -> Mapping[str, Any]:
+    """The schema of a whole config, put together from its sections' files; each is read once."""
+    whole = _read("config.yaml")
+    definitions = whole["$defs"]
+    for place in (whole["properties"], definitions):
+        for name, inner in place.items():
+            if inner.get("$ref", "").endswith(".yaml"):
+                place[name] = _read(inner["$ref"])
+    for section in [*whole["properties"].values(), *definitions.values()]:
+        definitions = {**definitions, **section.pop("$defs", {})}
+    return {**whole, "$defs": definitions}
+
+
+def _read(file: str) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a tenth of the time, where it is
-    return yaml.load(SCHEMA.read_text(encoding="utf-8"), loader)
+    return dict(yaml.load((SCHEMAS / file).read_text(encoding="utf-8"), loader))
 
 
-def complete(value: Any, schema: Mapping, root: Mapping, where: str) -> Any:
+def complete(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], where: str) -> Any:
     """A config value as the schema wants it: strings that are numbers made so, defaults filled in.
 
     Args:
@@ -45,7 +57,7 @@ def complete(value: Any, schema: Mapping, root: Mapping, where: str) -> Any:
     return value
 
 
-def resolved(schema: Mapping, root: Mapping) -> Mapping:
+def resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """A part of the schema with its ``$ref`` followed."""
     reference = schema.get("$ref")
     if reference is None:
@@ -53,7 +65,7 @@ def resolved(schema: Mapping, root: Mapping) -> Mapping:
     return {**root["$defs"][reference.rsplit("/", 1)[1]], **schema}
 
 
-def differing(value: Any, schema: Mapping, root: Mapping) -> Any:
+def differing(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """A complete config value without the keys that stand at their default, at any depth."""
     schema = resolved(schema, root)
     if isinstance(value, Mapping) and "properties" in schema:
@@ -69,7 +81,7 @@ def differing(value: Any, schema: Mapping, root: Mapping) -> Any:
     return value
 
 
-def _fill(value: Any, schema: Mapping, root: Mapping) -> Any:
+def _fill(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     schema = resolved(schema, root)
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
@@ -127,14 +139,14 @@ def _line(error: ValidationError, where: str) -> str:
     return f"{path}: {value!r}{near}"
 
 
-def suggestion(name: Any, allowed: list) -> str:
+def suggestion(name: Any, allowed: Sequence[object]) -> str:
     """The end of a message about a wrong name: the nearest valid one, and all of them."""
     near = difflib.get_close_matches(str(name), [str(a) for a in allowed], n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"{hint}; allowed: {', '.join(map(str, allowed))}"
 
 
-def _said(schema: Mapping) -> str:
+def _said(schema: Mapping[str, Any]) -> str:
     """What a schema allows, in words."""
     if "x-allowed" in schema:
         return schema["x-allowed"]

@@ -9,7 +9,7 @@ from typing import Any
 from planning.schema import differing
 
 
-class Settings(dict):
+class Settings(dict[str, Any]):
     """A dict that shows itself without what stands at its default.
 
     Snakemake compares what rules show as params, and an identity hashes it: a key that is added
@@ -21,7 +21,9 @@ class Settings(dict):
         root: the whole schema, for ``$ref``.
     """
 
-    def __init__(self, values: Mapping, schema: Mapping, root: Mapping):
+    def __init__(
+        self, values: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]
+    ):
         super().__init__(values)
         self._schema, self._root = schema, root
 
@@ -42,5 +44,5 @@ class Settings(dict):
     def __repr__(self) -> str:
         return json.dumps(self.said, sort_keys=True)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
         return dict, (dict(self),)

@@ -39,6 +39,11 @@ class Run:
     dataset: str
 
     @property
+    def without_seed(self) -> str:
+        """Its name but for the seed, which runs that differ by nothing else have in common."""
+        return self.id.removesuffix(_seed(self.training["seed"]))
+
+    @property
     def factories(self) -> list[str]:
         """The user's own model and dataset, by name."""
         return [
@@ -46,7 +51,7 @@ class Run:
         ]
 
     @property
-    def windows(self) -> list[dict]:
+    def windows(self) -> list[Mapping[str, int]]:
         """Window families that fit into the run's steps."""
         return families_that_fit(self.recording["windows"], self.training["steps"])
 
@@ -57,7 +62,15 @@ class Study:
 
     name: str
     runs: dict[str, Run]
-    config: dict
+    config: dict[str, Any]
+
+    @property
+    def ensembles(self) -> dict[str, list[str]]:
+        """Ids of the runs that differ by their seed alone, two or more, by what they share."""
+        found: dict[str, list[str]] = {}
+        for run in self.runs.values():
+            found.setdefault(run.without_seed, []).append(run.id)
+        return {name: runs for name, runs in sorted(found.items()) if len(runs) > 1}
 
     @property
     def datasets(self) -> dict[str, Settings]:
@@ -66,7 +79,7 @@ class Study:
         return {run.dataset: run.training.only(keys) for run in self.runs.values()}
 
 
-def read_study(config: Mapping, stem: str) -> Study:
+def read_study(config: Mapping[str, Any], stem: str) -> Study:
     """Check a whole config and expand its grids.
 
     Args:
@@ -111,7 +124,9 @@ def read_study(config: Mapping, stem: str) -> Study:
     return Study(name, runs, sections)
 
 
-def _expand(defaults: Mapping, grid: Mapping, schema: Mapping, where: str) -> list[dict]:
+def _expand(
+    defaults: Mapping[str, Any], grid: Mapping[str, Any], schema: Mapping[str, Any], where: str
+) -> list[dict[str, Any]]:
     """The product of all lists of a grid, on top of the defaults."""
     known = list(schema["properties"])
     for place, values in (("defaults", defaults), (where, grid)):
@@ -134,7 +149,9 @@ def _expand(defaults: Mapping, grid: Mapping, schema: Mapping, where: str) -> li
     return [dict(zip(merged, point, strict=True)) for point in itertools.product(*axes)]
 
 
-def _settled(chosen: Mapping, schema: Mapping, root: Mapping, where: str) -> dict:
+def _settled(
+    chosen: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any], where: str
+) -> dict[str, Any]:
     """All settings of one run, checked, with its length in steps."""
     values = complete(chosen, schema, root, where)
     if values["dataset"] == "gauss":
@@ -163,20 +180,24 @@ def _check(run: Run, where: str) -> None:
         )
 
 
-def run_id(training: Mapping, schema: Mapping) -> str:
+def run_id(training: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Name of a run: it depends on the run's own settings and on nothing else in the study."""
     parts = [f"{short}{_said(training[key])}" for key, short in _NAMED_FIRST.items()]
     others = _differing(training, schema, set(training) - set(_NAMED_FIRST) - {"seed"})
-    return _shortened("-".join([*parts, *others]), f"-seed{training['seed']}")
+    return _shortened("-".join([*parts, *others]), _seed(training["seed"]))
 
 
-def dataset_id(training: Mapping, schema: Mapping) -> str:
+def _seed(seed: int) -> str:
+    return f"-seed{seed}"
+
+
+def dataset_id(training: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Name of a prepared dataset: what it is and what is done to it."""
     name = _said(training["dataset"]).strip(".")
     return _shortened("-".join([name, *_differing(training, schema, set(_OF_DATASET))]), "")
 
 
-def _differing(training: Mapping, schema: Mapping, keys: set[str]) -> list[str]:
+def _differing(training: Mapping[str, Any], schema: Mapping[str, Any], keys: set[str]) -> list[str]:
     """Key and value of the settings that are not the default, in order."""
     parts = []
     for key in sorted(keys):

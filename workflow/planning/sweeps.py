@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from planning.training_checks import steps_of
 from sgdwalk.errors import InputError
@@ -13,7 +14,7 @@ from sgdwalk.errors import InputError
 _RESIDUAL = re.compile(r"resnet\d+(_noshort)?$")
 
 
-def depth_and_batch(runs: Mapping[str, dict]) -> list[str]:
+def depth_and_batch(runs: Mapping[str, dict[str, Any]]) -> list[str]:
     """Residual networks that differ in depth, shortcuts and batch size alone, or seed.
 
     They are as long in steps, or else in passes over the training set.
@@ -30,27 +31,27 @@ def depth_and_batch(runs: Mapping[str, dict]) -> list[str]:
     return max(sets, key=lambda found: _points(found, residual, ("model", "batch_size")))
 
 
-def learning_rates(runs: Mapping[str, dict]) -> list[str]:
+def learning_rates(runs: Mapping[str, dict[str, Any]]) -> list[str]:
     """Runs that differ in learning rate alone, or seed; arguments and result as above."""
     return _largest(runs, ("learning_rate",))
 
 
-def _largest(runs: Mapping[str, dict], free: tuple[str, ...]) -> list[str]:
+def _largest(runs: Mapping[str, dict[str, Any]], free: tuple[str, ...]) -> list[str]:
     sets: dict[str, list[str]] = {}
     for run, settings in runs.items():
         sets.setdefault(_key(settings, lambda name: name not in (*free, "seed")), []).append(run)
     return max(sets.values(), key=lambda found: _points(found, runs, free), default=[])
 
 
-def _points(chosen: list[str], runs: Mapping[str, dict], free: tuple[str, ...]) -> int:
+def _points(chosen: list[str], runs: Mapping[str, dict[str, Any]], free: tuple[str, ...]) -> int:
     return len({_key(runs[run], lambda name: name in free) for run in chosen})
 
 
-def _key(settings: Mapping, counts: Callable[[str], bool]) -> str:
+def _key(settings: Mapping[str, Any], counts: Callable[[str], bool]) -> str:
     return json.dumps({name: v for name, v in settings.items() if counts(name)}, sort_keys=True)
 
 
-def _in_passes(settings: Mapping) -> dict:
+def _in_passes(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the length in passes over the training set, if its size is known."""
     try:
         return {**settings, "steps": f"{settings['steps'] / steps_of(1, settings, ''):.4g} passes"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from planning.own_code import own_files
 from planning.schema import suggestion
@@ -18,7 +19,7 @@ from sgdwalk.user_code import is_factory
 _NO_SINGLE_SAMPLE = ("vgg9",)
 
 
-def steps_of(epochs: int, training: Mapping, where: str) -> int:
+def steps_of(epochs: int, training: Mapping[str, Any], where: str) -> int:
     """Optimizer steps of so many passes over the training set.
 
     Raises:
@@ -33,7 +34,7 @@ def steps_of(epochs: int, training: Mapping, where: str) -> int:
     return epochs * -(-size.samples // training["batch_size"])
 
 
-def check_training(training: Mapping, schema: Mapping, where: str) -> None:
+def check_training(training: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> None:
     """Raise an `InputError` in one line for the first thing that is wrong.
 
     Args:
@@ -67,7 +68,7 @@ def check_training(training: Mapping, schema: Mapping, where: str) -> None:
         )
 
 
-def check_processes(training: Mapping, resources: Mapping, where: str) -> None:
+def check_processes(training: Mapping[str, Any], resources: Mapping[str, Any], where: str) -> None:
     """Raise an `InputError` if a run cannot be shared by as many GPUs as it is given."""
     gpus = resources["train"]["gpu"]
     if gpus > 1 and resources["device"] == "cpu":
@@ -79,7 +80,7 @@ def check_processes(training: Mapping, resources: Mapping, where: str) -> None:
         )
 
 
-def _check_dataset(training: Mapping, where: str) -> None:
+def _check_dataset(training: Mapping[str, Any], where: str) -> None:
     name, options = training["dataset"], training["dataset_options"]
     if name not in dataset_names.NAMES and not is_factory(name) and not dataset_names.is_file(name):
         near = suggestion(name, list(dataset_names.NAMES))
@@ -98,7 +99,7 @@ def _check_dataset(training: Mapping, where: str) -> None:
         )
 
 
-def _check_size(training: Mapping, where: str) -> None:
+def _check_size(training: Mapping[str, Any], where: str) -> None:
     """What depends on the dataset's size, where that is known."""
     size = dataset_names.dataset_size(training["dataset"], training["dataset_options"])
     if size is None:
@@ -119,12 +120,12 @@ def _check_size(training: Mapping, where: str) -> None:
         )
 
 
-def _default(schema: Mapping, key: str) -> object:
+def _default(schema: Mapping[str, Any], key: str) -> object:
     return schema["properties"][key]["default"]
 
 
 @contextmanager
-def _under(where: str):
+def _under(where: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:

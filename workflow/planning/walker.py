@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from planning.schema import complete, config_schema, suggestion
 from planning.settings import Settings
@@ -42,7 +43,7 @@ class Sweep:
         points: settings of each walk.
     """
 
-    terrain: dict
+    terrain: dict[str, Any]
     points: list[Settings] = field(default_factory=list)
 
 
@@ -74,6 +75,8 @@ def read_walkers(settings: Settings) -> Walkers:
     ensembles: dict[str, Ensemble] = {}
     for number, kind in enumerate(settings["terrains"]):
         where = f"walker.terrains[{number}]"
+        keys: tuple[str, ...]
+        grid: list[str]
         if kind in kinds:
             name, keys, grid = kind, (*_WALK, "size"), []
             _check_size(kind, settings["size"], "walker.size")
@@ -86,9 +89,9 @@ def read_walkers(settings: Settings) -> Walkers:
             raise InputError(f"{where}: {kind!r}; allowed: every terrain once, by its own name")
         ensembles[name] = Ensemble(kind, settings.only(keys), grid)
     sweeps: dict[str, Sweep] = {}
-    for number, grid in enumerate(settings["sweeps"]):
+    for number, axes in enumerate(settings["sweeps"]):
         where = f"walker.sweeps[{number}]"
-        for point in _expand(grid, point_schema, where, settings):
+        for point in _expand(axes, point_schema, where, settings):
             point = complete(point, point_schema, schema, where)
             terrain = _terrain(point, where)
             sweep = sweeps.setdefault(_name(terrain), Sweep(terrain))
@@ -98,7 +101,9 @@ def read_walkers(settings: Settings) -> Walkers:
     return Walkers(ensembles, sweeps)
 
 
-def _expand(grid: Mapping, schema: Mapping, where: str, settings: Mapping) -> list[dict]:
+def _expand(
+    grid: Mapping[str, Any], schema: Mapping[str, Any], where: str, settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """The product of all lists of a sweep; what it leaves out is as for the ensembles."""
     for key, value in grid.items():
         if key not in schema["properties"]:
@@ -112,7 +117,7 @@ def _expand(grid: Mapping, schema: Mapping, where: str, settings: Mapping) -> li
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*lists)]
 
 
-def _terrain(point: Mapping, where: str) -> dict:
+def _terrain(point: Mapping[str, Any], where: str) -> dict[str, Any]:
     kind, H = point["kind"], point["H"]
     _check_size(kind, point["size"], f"{where}.size")
     if kind not in _WITH_H and H is not None:
@@ -128,7 +133,7 @@ def _check_size(kind: str, size: int, where: str) -> None:
         raise InputError(f"{where}: {size}; allowed for {kind}: a power of two plus one")
 
 
-def _name(terrain: Mapping) -> str:
+def _name(terrain: Mapping[str, Any]) -> str:
     """Kind, and every parameter that differs from the library's default, in order."""
     parts = [
         f"{key}{terrain[key]:g}"

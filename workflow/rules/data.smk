@@ -12,6 +12,7 @@ rule dataset:
         "results/data/logs/{dataset}.log",
     benchmark:
         "results/data/logs/{dataset}.benchmark.tsv"
+    priority: FIRST
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -21,9 +22,11 @@ rule dataset:
         gpu=0,
         data_folder=STUDY.config["data"]["folder"],
     params:
-        made=lambda w: STUDY.datasets[w.dataset],
+        made=lambda w: DATASETS[w.dataset],
         factories=dataset_factories,
         code=code_of("dataset", dataset_factories),
+    message:
+        "Preparing the dataset {wildcards.dataset}"
     script:
         "../scripts/dataset.py"
 
@@ -46,5 +49,7 @@ rule fetch_dataset:
         data_folder=STUDY.config["data"]["folder"],
     params:
         code=code_of("fetch_dataset"),
+    message:
+        "Fetching the files of {wildcards.fetched}, or checking those that are there"
     script:
         "../scripts/fetch_dataset.py"

@@ -7,6 +7,7 @@ rule diffusion:
         LOGS / "diffusion" / "{run}.log",
     benchmark:
         LOGS / "diffusion" / "{run}.benchmark.tsv"
+    priority: first_run
     conda:
         "../../envs/analysis.yaml"
     threads: job("analysis", "threads")
@@ -17,6 +18,8 @@ rule diffusion:
     params:
         settings=STUDY.config["diffusion"],
         code=code_of("diffusion"),
+    message:
+        "How far it went: mean squared displacement and exponents of {wildcards.run}"
     script:
         "../scripts/diffusion.py"
 
@@ -38,7 +41,9 @@ rule diffusion_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: STUDY.runs[run].training for run in RUNS},
+        settings=TRAINED,
         code=code_of("diffusion_table"),
+    message:
+        "All exponents in one table: {output}"
     script:
         "../scripts/diffusion_table.py"

@@ -1,6 +1,6 @@
 rule fig2_superdiffusion:
     input:
-        RESULTS / "runs" / MAIN_RUN / "diffusion.h5",
+        MAIN / "diffusion.h5",
     output:
         report(
             figure("fig2_superdiffusion")[1],
@@ -13,6 +13,7 @@ rule fig2_superdiffusion:
         LOGS / "fig2_superdiffusion.log",
     benchmark:
         LOGS / "fig2_superdiffusion.benchmark.tsv"
+    priority: FIRST
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -23,13 +24,16 @@ rule fig2_superdiffusion:
     params:
         run=MAIN_RUN,
         code=code_of("fig2_superdiffusion"),
+    message:
+        "Drawing figure 2, superdiffusion"
     script:
         "../scripts/fig2_superdiffusion.py"
 
 
 rule fig5_gradients:
     input:
-        RESULTS / "runs" / MAIN_RUN / "gradients.h5",
+        gradients=MAIN / "gradients.h5",
+        geometry=MAIN / "geometry.h5",
     output:
         report(
             figure("fig5_gradients")[1],
@@ -52,5 +56,7 @@ rule fig5_gradients:
     params:
         run=MAIN_RUN,
         code=code_of("fig5_gradients"),
+    message:
+        "Drawing figure 5, gradients and their tails"
     script:
         "../scripts/fig5_gradients.py"

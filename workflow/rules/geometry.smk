@@ -1,27 +1,3 @@
-# Runs that differ by their seed alone, by what they have in common.
-ENSEMBLES = {}
-for run in STUDY.runs:
-    ENSEMBLES.setdefault(re.sub(r"-seed\d+$", "", run), []).append(run)
-ENSEMBLES = {name: runs for name, runs in sorted(ENSEMBLES.items()) if len(runs) > 1}
-ENSEMBLE = RESULTS / "ensembles" / "{ensemble}.h5"
-# Figures that show a second network beside the main one; the same if there is no other.
-SECOND_RUN = list(STUDY.runs)[:2][-1]
-
-
-GEOMETRY_RESULTS = [
-    TABLES / "geometry.csv",
-    *([TABLES / "ensembles.csv"] if ENSEMBLES else []),
-    figure("figS1_long_lags"),
-    figure("fig3_fractal_landscape"),
-    figure("fig_avalanches"),
-    figure("fig_walk_anatomy"),
-]
-
-
-wildcard_constraints:
-    ensemble="|".join(map(re.escape, ENSEMBLES)) or "none",
-
-
 rule geometry:
     input:
         trajectory=RUN / "trajectory.h5",
@@ -42,6 +18,8 @@ rule geometry:
     params:
         settings=STUDY.config["geometry"],
         code=code_of("geometry"),
+    message:
+        "What shape the path has: geometry of {wildcards.run}"
     script:
         "../scripts/geometry.py"
 
@@ -65,6 +43,8 @@ rule ensemble:
         gpu=0,
     params:
         code=code_of("ensemble"),
+    message:
+        "What seeds have in common: {wildcards.ensemble}"
     script:
         "../scripts/ensemble.py"
 
@@ -86,8 +66,10 @@ rule geometry_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: STUDY.runs[run].training for run in RUNS},
+        settings=TRAINED,
         code=code_of("geometry_table"),
+    message:
+        "All numbers of geometry in one table: {output}"
     script:
         "../scripts/geometry_table.py"
 
@@ -116,13 +98,15 @@ rule ensemble_table:
             for name, runs in ENSEMBLES.items()
         },
         code=code_of("ensemble_table"),
+    message:
+        "All ensembles of seeds in one table: {output}"
     script:
         "../scripts/ensemble_table.py"
 
 
 rule fig3_fractal_landscape:
     input:
-        RESULTS / "runs" / MAIN_RUN / "geometry.h5",
+        MAIN / "geometry.h5",
     output:
         report(
             figure("fig3_fractal_landscape")[1],
@@ -145,6 +129,8 @@ rule fig3_fractal_landscape:
     params:
         run=MAIN_RUN,
         code=code_of("fig3_fractal_landscape"),
+    message:
+        "Drawing figure 3, loss differences along the walk"
     script:
         "../scripts/fig3_fractal_landscape.py"
 
@@ -174,13 +160,15 @@ rule figS1_long_lags:
     params:
         run=SECOND_RUN,
         code=code_of("figS1_long_lags"),
+    message:
+        "Drawing figure S1, long lags"
     script:
         "../scripts/figS1_long_lags.py"
 
 
 rule fig_walk_anatomy:
     input:
-        geometry=RESULTS / "runs" / MAIN_RUN / "geometry.h5",
+        geometry=MAIN / "geometry.h5",
         ensemble=expand(ENSEMBLE, ensemble=list(ENSEMBLES)[:1]),
     output:
         report(
@@ -205,13 +193,15 @@ rule fig_walk_anatomy:
         run=MAIN_RUN,
         ensemble=list(ENSEMBLES)[:1],
         code=code_of("fig_walk_anatomy"),
+    message:
+        "Drawing the anatomy of the walk"
     script:
         "../scripts/fig_walk_anatomy.py"
 
 
 rule fig_avalanches:
     input:
-        RESULTS / "runs" / MAIN_RUN / "geometry.h5",
+        MAIN / "geometry.h5",
     output:
         report(
             figure("fig_avalanches")[1],
@@ -234,5 +224,7 @@ rule fig_avalanches:
     params:
         run=MAIN_RUN,
         code=code_of("fig_avalanches"),
+    message:
+        "Drawing avalanches of the loss"
     script:
         "../scripts/fig_avalanches.py"

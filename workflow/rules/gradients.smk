@@ -17,6 +17,8 @@ rule gradients:
         gpu=0,
     params:
         code=code_of("gradients"),
+    message:
+        "How heavy the tails are: gradients and their noise of {wildcards.run}"
     script:
         "../scripts/gradients.py"
 
@@ -38,7 +40,9 @@ rule gradients_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: STUDY.runs[run].training for run in RUNS},
+        settings=TRAINED,
         code=code_of("gradients_table"),
+    message:
+        "All tail indices in one table: {output}"
     script:
         "../scripts/gradients_table.py"

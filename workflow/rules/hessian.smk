@@ -1,29 +1,10 @@
-from planning.hessian import read_hessians
-
-HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], STUDY.runs)
-HESSIAN = RUN / "hessian" / "{step}.h5"
-VECTORS = RUN / "hessian" / "{step}.eigenvectors.h5"
-# Overlaps of neighbouring checkpoints need eigenvectors; after that few people do.
-kept = VECTORS if STUDY.config["hessian"]["eigenvectors"] else temp(VECTORS)
-
-
-# Nothing without runs.
-HESSIAN_RESULTS = expand(RUN / "hessian.h5", run=HESSIANS.runs) + (
-    figure("figS2_hessian") if HESSIANS.runs else []
-)
-
-
-wildcard_constraints:
-    step=r"\d+",
-
-
 rule hessian:
     input:
         dataset=dataset_of,
         checkpoints=RUN / "checkpoints",
     output:
         hessian=HESSIAN,
-        vectors=kept,
+        vectors=VECTORS if STUDY.config["hessian"]["eigenvectors"] else temp(VECTORS),
     log:
         LOGS / "hessian" / "{run}" / "{step}.log",
     benchmark:
@@ -42,6 +23,8 @@ rule hessian:
         density=lambda w: int(w.step) in HESSIANS.density[w.run],
         factories=factories,
         code=code_of("hessian", factories),
+    message:
+        "How curved it is there: Hessian of {wildcards.run} at step {wildcards.step}"
     script:
         "../scripts/hessian.py"
 
@@ -67,6 +50,8 @@ rule hessian_run:
         training=lambda w: STUDY.runs[w.run].training,
         settings=HESSIANS.settings,
         code=code_of("hessian_run"),
+    message:
+        "How curved it was along the way: Hessians of {wildcards.run} together"
     script:
         "../scripts/hessian_run.py"
 
@@ -95,5 +80,7 @@ rule figS2_hessian:
         gpu=0,
     params:
         code=code_of("figS2_hessian"),
+    message:
+        "Drawing figure S2, the Hessian along the run"
     script:
         "../scripts/figS2_hessian.py"

@@ -1,26 +1,3 @@
-from planning.landscape import read_landscapes
-
-LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], STUDY.runs)
-TILE = RUN / "landscape_tile" / "{plane}-{tile}.h5"
-LINES = RUN / "landscape_lines.h5"
-LANDSCAPE = RUN / "landscape.h5"
-VTK = RUN / "landscape" / "{plane}.vtk"
-
-
-wildcard_constraints:
-    plane=r"random-\d+|pca",
-    tile=r"\d+",
-
-
-# What loss surfaces add to a study: nothing without runs.
-LANDSCAPE_RESULTS = expand(LANDSCAPE, run=LANDSCAPES.runs) + [
-    str(VTK).format(run=run, plane=plane)
-    for run, plan in LANDSCAPES.runs.items()
-    for plane in plan.planes
-]
-LANDSCAPE_RESULTS += figure("fig_loss_surface") if LANDSCAPE_RESULTS else []
-
-
 rule landscape_tile:
     input:
         dataset=dataset_of,
@@ -47,6 +24,8 @@ rule landscape_tile:
         tiles=LANDSCAPES.tiles,
         factories=factories,
         code=code_of("landscape_tile", factories),
+    message:
+        "Surveying the landscape: plane {wildcards.plane} of {wildcards.run}, tile {wildcards.tile}"
     script:
         "../scripts/landscape_tile.py"
 
@@ -83,6 +62,8 @@ rule landscape_lines:
         others=lambda w: LANDSCAPES.runs[w.run].other_runs,
         factories=factories,
         code=code_of("landscape_lines", factories),
+    message:
+        "Surveying the landscape: lines through {wildcards.run}"
     script:
         "../scripts/landscape_lines.py"
 
@@ -114,6 +95,8 @@ rule landscape:
         settings=LANDSCAPES.settings,
         planes=lambda w: list(LANDSCAPES.runs[w.run].planes),
         code=code_of("landscape"),
+    message:
+        "Putting the landscape of {wildcards.run} together"
     script:
         "../scripts/landscape.py"
 
@@ -136,6 +119,8 @@ rule landscape_vtk:
         gpu=0,
     params:
         code=code_of("landscape_vtk"),
+    message:
+        "The landscape of {wildcards.run} for ParaView: {output}"
     script:
         "../scripts/landscape_vtk.py"
 
@@ -166,5 +151,7 @@ rule fig_loss_surface:
     params:
         run=lambda w: next(iter(LANDSCAPES.runs)),
         code=code_of("fig_loss_surface"),
+    message:
+        "Drawing the loss surface"
     script:
         "../scripts/fig_loss_surface.py"

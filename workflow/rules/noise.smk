@@ -23,5 +23,7 @@ rule noise:
         seed=STUDY.config["noise"]["seed"],
         factories=factories,
         code=code_of("noise", factories),
+    message:
+        "What chance does: minibatches at fixed weights of {wildcards.run}"
     script:
         "../scripts/noise.py"

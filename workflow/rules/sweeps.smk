@@ -1,15 +1,3 @@
-from planning.sweeps import depth_and_batch, learning_rates
-
-TRAINED = {run: chosen.training for run, chosen in STUDY.runs.items()}
-DEPTHS_AND_BATCHES = depth_and_batch(TRAINED)
-LEARNING_RATES = learning_rates(TRAINED)
-# Figure S3 needs residual networks.
-SWEEP_RESULTS = [
-    *(figure("figS3_depth_and_batch") if DEPTHS_AND_BATCHES else []),
-    *figure("figS4_learning_rate"),
-]
-
-
 rule figS3_depth_and_batch:
     input:
         expand(RUN / "diffusion.h5", run=DEPTHS_AND_BATCHES),
@@ -35,6 +23,8 @@ rule figS3_depth_and_batch:
     params:
         settings=[TRAINED[run] for run in DEPTHS_AND_BATCHES],
         code=code_of("figS3_depth_and_batch"),
+    message:
+        "Drawing figure S3, depth and batch size"
     script:
         "../scripts/figS3_depth_and_batch.py"
 
@@ -65,5 +55,7 @@ rule figS4_learning_rate:
     params:
         settings=[TRAINED[run] for run in LEARNING_RATES],
         code=code_of("figS4_learning_rate"),
+    message:
+        "Drawing figure S4, learning rate"
     script:
         "../scripts/figS4_learning_rate.py"

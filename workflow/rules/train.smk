@@ -1,9 +1,3 @@
-if workflow.is_main_process:
-    again = [run for run in RUNS if to_retrain(RESULTS / "runs" / run, identity(run))]
-    if again:
-        logger.warning(announcement(again))
-
-
 localrules:
     accept_training,
 
@@ -18,6 +12,7 @@ rule train:
         LOGS / "train" / "{run}.log",
     benchmark:
         LOGS / "train" / "{run}.benchmark.tsv"
+    priority: first_run
     conda:
         "../../envs/train.yaml"
     threads: job("train", "threads")
@@ -35,18 +30,10 @@ rule train:
         factories=factories,
         code=lambda w: training_code(w.run),
         identity=lambda w: identity(w.run),
+    message:
+        "Walking: {wildcards.run}, every step on record"
     script:
         "../scripts/train.py"
-
-
-def acceptable(run):
-    """What is declared of a run: its settings, those that are not the default, and its code."""
-    chosen = STUDY.runs[run]
-    return {
-        "settings": {"training": chosen.training, "recording": chosen.recording},
-        "said": {"training": chosen.training.said, "recording": chosen.recording.said},
-        "code": code("train", tuple(chosen.factories)),
-    }
 
 
 rule accept_training:
@@ -61,9 +48,9 @@ rule accept_training:
         gpu=0,
     params:
         runs=lambda w: {str(RESULTS / "runs" / run): acceptable(run) for run in RUNS},
-        datasets={
-            str(DATA / f"{name}.h5"): made for name, made in STUDY.datasets.items()
-        },
+        datasets={str(DATA / f"{name}.h5"): made for name, made in DATASETS.items()},
         code=code_of("train"),
+    message:
+        "Declaring the present training code to make what is there"
     script:
         "../scripts/accept_training.py"

@@ -1,24 +1,3 @@
-from planning.walker import read_walkers
-
-WALKERS = said_in_one_line(read_walkers, STUDY.config["walker"])
-WALKER = RESULTS / "walker" / "{terrain}.h5"
-SWEEP = RESULTS / "walker" / "sweeps" / "{sweep}.h5"
-
-
-wildcard_constraints:
-    terrain="|".join(map(re.escape, WALKERS.ensembles)) or "none",
-    sweep="|".join(map(re.escape, WALKERS.sweeps)) or "none",
-
-
-# What the toy model adds to a study: nothing without terrains.
-WALKER_RESULTS = (
-    [TABLES / "walker.csv", *figure("fig4_walker")] if WALKERS.ensembles else []
-)
-WALKER_RESULTS += (
-    figure("fig_walker_phase") if WALKER_RESULTS and WALKERS.sweeps else []
-)
-
-
 rule walker:
     input:
         lambda w: WALKERS.ensembles[w.terrain].grid,
@@ -41,6 +20,8 @@ rule walker:
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
         code=code_of("walker"),
+    message:
+        "Letting walkers loose on the terrain {wildcards.terrain}"
     script:
         "../scripts/walker.py"
 
@@ -65,6 +46,8 @@ rule walker_sweep:
         stage=STUDY.config["walker"]["stage"],
         basin_depth=STUDY.config["walker"]["basin_depth"],
         code=code_of("walker_sweep"),
+    message:
+        "Letting walkers loose over and over: {wildcards.sweep}"
     script:
         "../scripts/walker_sweep.py"
 
@@ -88,6 +71,8 @@ rule walker_table:
         gpu=0,
     params:
         code=code_of("walker_table"),
+    message:
+        "All walkers in one table: {output}"
     script:
         "../scripts/walker_table.py"
 
@@ -116,6 +101,8 @@ rule fig4_walker:
         gpu=0,
     params:
         code=code_of("fig4_walker"),
+    message:
+        "Drawing figure 4, the toy walker"
     script:
         "../scripts/fig4_walker.py"
 
@@ -144,5 +131,7 @@ rule fig_walker_phase:
         gpu=0,
     params:
         code=code_of("fig_walker_phase"),
+    message:
+        "Drawing the phases of the toy walker"
     script:
         "../scripts/fig_walker_phase.py"
