@@ -76,7 +76,7 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
         "avalanches",
         lambda: (
             loss_avalanches.after_longest(loss_avalanches.find_avalanches(loss), loss, contour),
-            loss_avalanches.moving_variance(loss),
+            loss_avalanches.moving_variance(loss, 100),
         ),
     )
     timed(
@@ -108,7 +108,7 @@ def measure() -> dict[str, float]:
         if length == LENGTHS[0]:
             tracemalloc.start()
             begin = time.perf_counter()
-            components.walk_modes(data[0])
+            components.walk_modes(data[0], 10)
             seconds["walk_modes"] = time.perf_counter() - begin
             analyses(*data)
             result["geometry_peak_mib"] = tracemalloc.get_traced_memory()[1] / 2**20
@@ -119,6 +119,9 @@ def measure() -> dict[str, float]:
             window_geometry.analyse_window(
                 trajectory.Window(length, 1, 0, data[0], data[1], np.arange(length), data[1]),
                 window_geometry.LossNoise(np.ones(length), 0.25),
+                fragments=(50, 100),
+                components=10,
+                seed=0,
             )
             result["geometry_window_with_nulls_seconds"] = time.perf_counter() - begin
     first, last = LENGTHS[0], LENGTHS[-1]

@@ -1,7 +1,6 @@
 """Planning a finished study, whole and inside a cluster job, beside what starting Snakemake costs.
 
-The default study is planned as far as it is finished in ``results/``; a study that is not is planned
-all the same, with as many jobs.
+The default study is planned as far as it is finished in ``results/``; unfinished, with more to do.
 """
 
 import os

@@ -55,8 +55,8 @@ def measure() -> dict[str, float]:
     for row, alpha in enumerate(ALPHAS):
         seeds = range(row * SAMPLES, (row + 1) * SAMPLES)
         fits = [fit_stable(sample_stable(alpha, 0.0, SIZE, seed)) for seed in seeds]
-        alphas = np.array([fit.alpha for fit in fits])
-        covered = [fit.alpha_interval[0] <= alpha <= fit.alpha_interval[1] for fit in fits]
+        alphas = np.array([fit.alpha.value for fit in fits])
+        covered = [fit.alpha.low <= alpha <= fit.alpha.high for fit in fits]
         name = f"alpha = {alpha}"
         figures[f"{name}: bias"] = float(alphas.mean() - alpha)
         figures[f"{name}: spread"] = float(alphas.std(ddof=1))

@@ -6,6 +6,8 @@ import compare_studies
 import pytest
 from workflow_copy import ROOT
 
+from sgdwalk.errors import InputError
+from sgdwalk.files import hdf5
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.training.checkpoints import load_checkpoint
 
@@ -47,6 +49,13 @@ def test_its_files_are_read(old):
         assert load_checkpoint(run / "checkpoints" / f"{step}.pt")["step"] == step
 
 
+def test_its_analyses_are_refused_as_old(old):
+    (run,) = (old.folder / "results/before_house/runs").iterdir()
+    for kind in ("diffusion", "geometry", "gradients", "noise"):
+        with pytest.raises(InputError, match="format version 1; this sgdwalk reads version 2"):
+            hdf5.check(run / f"{kind}.h5", kind)
+
+
 def test_once_its_training_is_accepted_analyses_alone_are_planned(old):
     said = old.snakemake("-n", study=NAME).stdout
     assert "1 finished training will be made again" in said
@@ -76,11 +85,17 @@ def test_every_number_of_then_has_its_place_now(old, tmp_path):
 
 
 def test_what_moved_without_a_place_is_found(old, tmp_path):
+    table = "tables/walker.csv"
+    for name, column in (("one", "landscape"), ("other", "terrain"), ("third", "hill")):
+        (tmp_path / name / "tables").mkdir(parents=True)
+        (tmp_path / name / table).write_text(f"{column},exponent\nfractal,1.5\n")
+    found, count = compare_studies.differences(tmp_path / "one", tmp_path / "other")
+    assert (found, count) == ([], 2)
+    found, _ = compare_studies.differences(tmp_path / "one", tmp_path / "third")
+    assert found == [f"{table}: landscape: has no place any more"]
+    (tmp_path / "other" / table).write_text("terrain,exponent\nfractal,1.6\n")
+    found, _ = compare_studies.differences(tmp_path / "one", tmp_path / "other")
+    assert found == [f"{table}: exponent: differs"]
     study = old.folder / "results/before_house"
-    (study / "tables/walker.csv").write_text("landscape,exponent\nfractal,1.5\n")
-    found, _ = compare_studies.differences(study, study)
-    assert found == ["tables/walker.csv: landscape: has no place any more"]
-    other = tmp_path / "other"
-    other.mkdir()
-    found, count = compare_studies.differences(study, other)
+    found, count = compare_studies.differences(study, tmp_path / "third")
     assert len(found) == count > 500

@@ -3,7 +3,7 @@
 import csv
 import math
 
-from sgdwalk.geometry import ensemble
+from sgdwalk.geometry import ensemble_file
 from sgdwalk.geometry import file as geometry_file
 from sgdwalk.recording.trajectory import Trajectory
 
@@ -55,8 +55,8 @@ def test_another_seed_makes_an_ensemble(smoke_copy):
     assert plan["train"] == 1
     assert plan["ensemble"] == 1
     smoke_copy.snakemake("--cores", "2", target).check_returncode()
-    windows, _ = ensemble.read(smoke_copy.results / "ensembles" / f"{name}.h5")
-    assert [w.seeds for w in windows] == [2] * 5
+    found = ensemble_file.read(smoke_copy.results / "ensembles" / f"{name}.h5")
+    assert [w.seeds for w in found.windows] == [2] * 5
     rows = table(smoke_copy, "ensembles")
     assert {row["ensemble"] for row in rows} == {name}
     assert all(float(row["walk_joseph_low"]) < float(row["walk_joseph"]) for row in rows)

@@ -41,3 +41,10 @@ def test_the_number_of_minibatches_reruns_noise_and_what_hangs_on_it(smoke_copy)
     plan = smoke_copy.plan("--config", "noise={batches: 40}")
     assert plan["noise"] == plan["gradients"] == 2
     assert not {"train", "diffusion"} & set(plan)
+
+
+def test_the_moving_window_of_the_loss_reaches_figure_5(smoke_copy):
+    plan = smoke_copy.plan("--config", "geometry={moving_window: 50}")
+    assert plan["geometry"] == 2
+    assert plan["fig5_gradients"] == plan["fig_avalanches"] == 1
+    assert not {"train", "noise", "gradients", "diffusion"} & set(plan)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sgdwalk.hessian import file as hessian_file
-from sgdwalk.hessian import run as run_hessian
 from sgdwalk.recording.trajectory import Trajectory
 
 RERUN = {"hessian": 3, "hessian_run": 1, "figS2_hessian": 1}
@@ -12,19 +11,18 @@ RERUN = {"hessian": 3, "hessian_run": 1, "figS2_hessian": 1}
 
 def test_the_first_run_has_a_hessian_at_every_checkpoint(smoke):
     first, other = smoke.runs()
-    run = run_hessian.read(first / "hessian.h5")
+    run = hessian_file.read_run(first / "hessian.h5")
     assert run.step.tolist() == [0, 15, 240]
-    assert run.status == ["reached"] * 3
+    assert run.missing == {}
     assert run.samples == 64
     assert run.origin["run"] == first.name
-    values = run.values
-    assert values["eigenvalues"].shape == (3, 3)
-    assert values["smallest"].shape == (3, 1)
-    assert values["converged"].all()
-    assert (values["residuals"] <= 1e-3 * values["eigenvalues"]).all()
-    assert np.isfinite(values["trace"]).tolist() == [True, False, True]
-    assert np.isfinite(values["density_nodes"]).all(axis=(1, 2)).tolist() == [True, False, True]
-    np.testing.assert_allclose(values["edge"], 2 / 0.05)
+    assert run.eigenvalues.shape == (3, 3)
+    assert run.smallest.shape == (3, 1)
+    assert run.converged.all()
+    assert (run.residuals <= 1e-3 * run.eigenvalues).all()
+    assert np.isfinite(run.trace).tolist() == [True, False, True]
+    assert np.isfinite(run.density_nodes).all(axis=(1, 2)).tolist() == [True, False, True]
+    np.testing.assert_allclose(run.edge, 2 / 0.05)
     assert ((run.overlap > 3 / run.parameters) & (run.overlap <= 1)).all()
     names = sorted(path.name for path in (first / "hessian").iterdir())
     assert names == ["0.h5", "15.h5", "240.h5"]
@@ -34,11 +32,11 @@ def test_the_first_run_has_a_hessian_at_every_checkpoint(smoke):
 
 def test_the_replay_from_a_checkpoint_is_the_training_bit_for_bit(smoke):
     first = smoke.runs()[0]
-    run = run_hessian.read(first / "hessian.h5")
+    run = hessian_file.read_run(first / "hessian.h5")
     losses = {}
     for window in Trajectory(first / "trajectory.h5").windows:
         losses |= dict(zip(window.step.tolist(), window.loss.tolist(), strict=True))
-    for step, replayed in zip(run.step[:2], run.values["replay_loss"][:2], strict=True):
+    for step, replayed in zip(run.step[:2], run.replay_loss[:2], strict=True):
         assert replayed.tolist() == [losses[step + i] for i in range(10)]
 
 

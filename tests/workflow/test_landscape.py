@@ -16,7 +16,7 @@ def surfaces(smoke):
 def test_planes_are_whole(surfaces):
     assert set(surfaces.planes) == {"random-240", "pca"}
     for plane in surfaces.planes.values():
-        assert plane.missing is None
+        assert plane.missing == {}
         for values in plane.values.arrays.values():
             assert values.shape == (7, 7)
             assert np.isfinite(values).all()

@@ -112,18 +112,16 @@ def test_one_more_public_name_plans_nothing(smoke_copy):
 
 
 def test_a_key_added_to_the_schema_with_its_default_plans_nothing(smoke_copy):
-    schema = "workflow/schemas/config.schema.yaml"
-    new = "{name}:\n{indent}  description: Later.\n{indent}  type: number\n{indent}  default: 1\n"
-    for before, indent in (
-        ("      warmup:\n", "      "),
-        ("      weights:\n", "      "),
-        ("      ageing_lags:\n", "      "),
-        ("      basin_depth:\n", "      "),
-        ("      trace_products:\n", "      "),
-        ("      roughness_lines:\n", "      "),
+    for section, before in (
+        ("training", "  warmup:\n"),
+        ("recording", "  weights:\n"),
+        ("geometry", "  ageing_lags:\n"),
+        ("walker", "  basin_depth:\n"),
+        ("hessian", "  trace_products:\n"),
+        ("landscape", "  roughness_lines:\n"),
     ):
-        added = indent + new.format(name=f"later_{before.strip()[:-1]}", indent=indent)
-        smoke_copy.edit(schema, before, added + before)
+        added = "  later:\n    description: Later.\n    type: number\n    default: 1\n"
+        smoke_copy.edit(f"workflow/schemas/{section}.yaml", f"\n{before}", f"\n{added}{before}")
     assert smoke_copy.plan() == {}
 
 

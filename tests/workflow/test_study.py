@@ -55,11 +55,11 @@ def test_diffusion_is_of_the_recorded_windows(smoke):
                 window.stride,
                 window.start,
             )
-            assert record.curves["lags"][0] == window.stride
-            assert record.curves["msd"][0] == pytest.approx(window.gram.trace() / 59)
-            low, value, high = (record.exponents["exponent_long"][i] for i in (1, 0, 2))
-            assert low <= value <= high
-            assert (np.diff(record.curves["shorter"][:, 0]) < 0).all()
+            assert record.lags[0] == window.stride
+            assert record.msd[0] == pytest.approx(window.gram.trace() / 59)
+            found = record.exponent_long
+            assert found.low <= found.value <= found.high
+            assert (np.diff([fit.largest_lag for fit in record.shorter]) < 0).all()
 
 
 def test_the_table_has_a_row_per_run_and_window(smoke):

@@ -12,11 +12,11 @@ from sgdwalk.walker.walk import simulate_walkers
 
 
 def test_walks_are_those_of_the_library(smoke):
-    record = walker_file.read(smoke.results / "walker" / "fractal.h5")
+    result = walker_file.read(smoke.results / "walker" / "fractal.h5")
     walks = simulate_walkers(make_terrain("fractal", 0, size=65), 20, 100, seed=0)
-    np.testing.assert_allclose(record.walks.positions, walks.positions, atol=1e-6)
-    assert record.settings["noise"] == 0.01
-    assert record.origin["versions"]["numpy"] == np.__version__
+    np.testing.assert_allclose(result.walks.positions, walks.positions, atol=1e-6)
+    assert result.origin["settings"]["noise"] == 0.01
+    assert result.origin["versions"]["numpy"] == np.__version__
 
 
 def test_the_table_has_ensembles_and_sweeps(smoke):
@@ -35,15 +35,15 @@ def test_the_table_has_ensembles_and_sweeps(smoke):
         assert 0 <= float(row["reach_deepest"]) <= 1
     convex = next(row for row in rows if row["terrain"] == "convex")
     assert convex["deepest_is_flattest"] == "yes"
-    points = walker_sweep.read(smoke.results / "walker" / "sweeps" / "spectral-H0.5-size65.h5")
-    assert sorted((p["noise"], p["seed"]) for p in points) == [
+    sweep = walker_sweep.read(smoke.results / "walker" / "sweeps" / "spectral-H0.5-size65.h5")
+    assert sorted((p.noise, p.seed) for p in sweep.points) == [
         (0.01, 0),
         (0.01, 1),
         (0.03, 0),
         (0.03, 1),
     ]
     row = next(r for r in rows if r["terrain"] == "spectral-H0.5-size65" and r["noise"] == "0.03")
-    mean = np.mean([p["exponent_initial"] for p in points if p["noise"] == 0.03])
+    mean = np.mean([p.exponent_initial for p in sweep.points if p.noise == 0.03])
     assert float(row["exponent_initial"]) == pytest.approx(mean, rel=1e-4)
 
 
