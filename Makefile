@@ -1,4 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or newer: `make run` and `make test`.
+# `make help` lists all of them; a line with ## is what it says.
 
 STUDY ?= config.yaml
 VENV := .venv
@@ -6,42 +7,48 @@ BIN := $(VENV)/bin
 READY := $(VENV)/installed
 SLURM := .venv-slurm
 
-.PHONY: run test test-cluster plan venv venv-slurm bench lint manual
+.PHONY: help run test test-cluster plan venv venv-slurm bench lint manual
+.DEFAULT_GOAL := help
 
-run: $(READY)
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(READY) ## set up, run the default study (or STUDY=studies/mine.yaml), print its exponents
 	$(BIN)/snakemake --cores all --configfile $(STUDY)
 
-test: $(READY) lint
+test: $(READY) lint ## set up, run all linters and tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal
 
 # Real jobs on a Slurm of this machine's own; installs Debian packages if they are missing.
-test-cluster: $(READY) $(SLURM)/ready
+test-cluster: $(READY) $(SLURM)/ready ## real jobs on a Slurm of this machine's own, as root
 	tests/cluster/install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -x tests/cluster
 
 # Jobs, hours, memory and disk of a study; RATE is that of your GPU in TFLOP/s, if you know it.
-plan: $(READY)
+plan: $(READY) ## jobs, hours, memory and disk of STUDY before it runs (RATE: TFLOP/s of your GPU)
 	PYTHONPATH=workflow:workflow/scripts $(BIN)/python -m planning.plan $(STUDY) $(RATE)
 
-lint: $(READY)
+lint: $(READY) ## all checks of form: ruff, snakefmt, snakemake, types, rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
-bench: $(READY)
+bench: $(READY) ## timings side by side with other packages
 	$(BIN)/python -m benchmarks
 
-# The page of the config is written from its schema.
-manual: $(READY)
+# The page of the config is written from its schema, the picture of the rooms from their contracts.
+manual: $(READY) ## write the pages that are made from code: docs/config.md, docs/rooms.svg
 	cd workflow && ../$(BIN)/python -m planning.manual > ../docs/config.md
+	cd workflow && ../$(BIN)/python -m planning.house > ../docs/rooms.svg
 
-venv: $(READY)
+venv: $(READY) ## set-up alone
 
 # The Slurm plugin asks the cluster at every start of any snakemake beside it, so it gets an
 # environment of its own, which sees all packages of the first: $(SLURM)/bin/snakemake.
-venv-slurm: $(SLURM)/ready
+venv-slurm: $(SLURM)/ready ## set-up of the slurm profile, apart
 
 $(SLURM)/ready: $(READY) requirements-slurm.txt
 	$(BIN)/python -m venv --clear $(SLURM)
