@@ -1,12 +1,14 @@
 """Settings are told apart by what differs from their defaults, at any depth."""
 
 import copy
+import dataclasses
 import pickle
 
 from planning.identity import training_identity
 from planning.schema import config_schema
 from planning.settings import Settings
 from planning.study import read_study
+from sgdwalk.training.settings import TrainingSettings
 
 GRID = {"grids": [{"model": "fc1", "steps": 600, "learning_rate": 0.05}]}
 
@@ -83,3 +85,14 @@ def test_parts_of_a_section_leave_out_defaults_as_well():
     section = Settings({"a": 1, "b": 2}, {"properties": {"a": {"default": 1}, "b": {}}}, {})
     assert repr(section.only(["a"])) == "{}"
     assert repr(section.without(["a"])) == '{"b": 2}'
+
+
+def test_defaults_of_the_library_are_those_of_the_schema():
+    described = config_schema()["$defs"]["training"]["properties"]
+    for field in dataclasses.fields(TrainingSettings):
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        if default is not dataclasses.MISSING:
+            default = list(default) if isinstance(default, tuple) else default
+            assert default == described[field.name]["default"], field.name

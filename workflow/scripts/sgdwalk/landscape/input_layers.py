@@ -61,7 +61,7 @@ class FixedInputLayers:
         self._tables = {key: torch.stack(found) for key, found in tables.items()}
         for i, layer in enumerate(self._layers):
             # of this layer alone, until the tables are gone
-            layer.forward = partial(self._combined, i)  # type: ignore[method-assign]
+            layer.forward = partial(self._combined, i)  # type: ignore[method-assign]  # until undone
         try:
             yield
         finally:
