@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sgdwalk.errors import InputError
 from sgdwalk.geometry.distances import CheckedGram, principal_components, squared_distances
 from sgdwalk.geometry.effective_dimension import effective_dimension
 
@@ -47,8 +48,8 @@ def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
         The components, their shares, and the Brownian null.
 
     Raises:
-        InputError: if `gram` is no Gram matrix, `k` is not 1 to T-1, or the window has fewer than
-            five positions.
+        InputError: if `gram` is no Gram matrix, `k` is not 1 to T-1, the window has fewer than
+            five positions, or the walk does not move.
 
     Source: Antognini and Sohl-Dickstein, PCA of high dimensional random walks with comparison to
     neural network training, NeurIPS 2018; Moore, Ahmed and Antia, High dimensional random walks can
@@ -58,6 +59,8 @@ def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
     length = len(checked) + 1
     coordinates, variance = principal_components(checked, k)
     total = squared_distances(checked).sum() / (2 * length * (length - 1))
+    if not total > 0:
+        raise InputError("components: the walk does not move, so there is no variance to share")
     share = variance / total
     dimension = effective_dimension(checked)
     order = np.arange(1, k + 1)

@@ -229,11 +229,14 @@ def _loss_differences(
     smooth: np.ndarray | None,
     noise: LossNoise | None,
 ) -> LossDifferences:
-    def curve(source: str, loss: np.ndarray | None, *floor: Any) -> LossRoughness | None:
-        if loss is None:
-            return None
+    def curve(source: str, loss: np.ndarray, *floor: Any) -> LossRoughness | None:
         analysis = partial(mean_squared_loss_difference, separation, loss, *floor)
         return attempt(f"{name}.{source}", analysis)
+
+    def quadratic() -> LossRoughness:
+        if smooth is None:
+            raise InputError("no quadratic could be fitted to the losses along the components")
+        return mean_squared_loss_difference(separation, smooth)
 
     def structure() -> StructureFunctions:
         if probe is not None:
@@ -244,8 +247,8 @@ def _loss_differences(
     minibatch = curve("minibatch", loss, *floor)
     return LossDifferences(
         minibatch=minibatch,
-        probe=curve("probe", probe),
-        quadratic=curve("quadratic", smooth),
+        probe=None if probe is None else curve("probe", probe),
+        quadratic=attempt(f"{name}.quadratic", quadratic),
         structure=attempt(f"{name}.structure", structure),
     )
 
