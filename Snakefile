@@ -29,7 +29,6 @@ include: "workflow/rules/gradients.smk"
 include: "workflow/rules/hessian.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/walker.smk"
-include: "workflow/rules/figures.smk"
 include: "workflow/rules/sweeps.smk"
 
 

@@ -21,7 +21,7 @@ from torchvision import transforms
 
 from sgdwalk.datasets.fetching import fetch_dataset
 from sgdwalk.datasets.load import load_dataset
-from sgdwalk.datasets.names import DatasetSize, dataset_size
+from sgdwalk.datasets.names import FETCHED, NAMES, DatasetSize, dataset_size
 from sgdwalk.datasets.prepared import read_dataset, write_dataset
 from sgdwalk.datasets.subsets import stratified_subset
 from sgdwalk.errors import InputError
@@ -540,3 +540,10 @@ def test_file_that_lacks_something(tmp_path):
         pass
     with pytest.raises(InputError, match="not a readable dataset file"):
         read_dataset(path)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FETCHED])
+def test_what_a_plan_knows_of_a_dataset_is_what_is_loaded(name):
+    known, loaded = dataset_size(name, {}), load_dataset(name)
+    assert known.samples == len(loaded.train_labels)
+    assert known.input_shape == loaded.input_shape

@@ -11,12 +11,12 @@ from sgdwalk.gradients import file as gradients_file
 from sgdwalk.gradients.along_walk import (
     Gradients,
     entries_mixture,
+    gradients_between,
     histogram,
     layer_records,
-    mixture,
-    select,
+    pooled_mixture,
+    scale_mixture_of,
     standardised_null,
-    together,
     window_records,
 )
 from sgdwalk.gradients.fixed_weights import checkpoint_records
@@ -163,7 +163,7 @@ def test_selection_leaves_out_the_last_step_of_each_epoch():
         "noise_gram": np.zeros((5, per_epoch, per_epoch)),
         "mean_gradient": np.arange(5)[:, None] * np.ones(4),
     }
-    found = select(recorded, epochs, np.array([10, 20]), 10, 35)
+    found = gradients_between(recorded, epochs, np.array([10, 20]), 10, 35)
     expected = [t for t in range(10, 35) if t not in (15, 23, 31)]
     assert found.entries[:, 0].tolist() == expected
     assert found.series[:, 2].tolist() == expected
@@ -176,7 +176,7 @@ def test_selection_leaves_out_the_last_step_of_each_epoch():
 
 
 def test_selection_survives_what_was_not_recorded():
-    found = select({}, {}, np.array([10, 20]), 0, 100)
+    found = gradients_between({}, {}, np.array([10, 20]), 0, 100)
     assert found.entries.size == found.series.size == found.noise_norm.size == 0
     records = window_records(found, PLACE)
     assert all(undefined(record.alpha) for record in records)
@@ -208,12 +208,12 @@ def test_zeros_of_a_mixture_count_as_missing():
     columns = np.random.default_rng(0).standard_normal((400, 3)) * [1.0, 2.0, 3.0]
     columns[:200, 1] = 0
     columns[5:, 2] = 0
-    found = mixture(columns, np.array([10.0, 10.0, 10.0]), np.arange(3))
+    found = scale_mixture_of(columns, np.array([10.0, 10.0, 10.0]), np.arange(3))
     np.testing.assert_allclose(found.weights, [[10, 5, 0]])
     np.testing.assert_allclose(found.scales[0, :2], [1, 2], rtol=0.15)
-    both = together([found, found])
+    both = pooled_mixture([found, found])
     assert both.scales.shape == (2, 3)
-    assert not mixture(columns[:5], np.ones(3), np.arange(3)).defined
+    assert not scale_mixture_of(columns[:5], np.ones(3), np.arange(3)).defined
 
 
 def test_equal_scales_give_a_gaussian_null_without_spread():

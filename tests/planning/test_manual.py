@@ -73,7 +73,13 @@ def test_every_room_is_in_the_picture_and_says_what_it_is():
 
 def test_make_says_what_it_can_do():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["make", "--silent", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert [line.split()[0] for line in said.stdout.splitlines()] == targets
 
 
@@ -84,3 +90,13 @@ def test_hooks_check_what_lint_checks():
     for line in lint.splitlines():
         tool = line.split("/")[1].split()[0]
         assert f".venv/bin/{tool}" in entries
+
+
+def test_all_results_of_a_study_are_in_its_target():
+    made = re.findall(r"^(\w+_RESULTS) = ", (ROOT / "workflow/rules/common.smk").read_text(), re.M)
+    target = re.search(r"^rule all:.*?\n\n\n", (ROOT / "Snakefile").read_text(), re.M | re.S)[0]
+    assert len(made) == 7
+    assert re.findall(r"\w+_RESULTS", target) == made
+    included = re.findall(r'include: "workflow/(.+)"', (ROOT / "Snakefile").read_text())
+    rules = (ROOT / "workflow" / "rules").glob("*.smk")
+    assert sorted(included) == sorted(f"rules/{path.name}" for path in rules)

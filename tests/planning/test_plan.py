@@ -86,3 +86,10 @@ def test_checkpoints_are_counted_as_trainings_save_them(asked):
     grids = [{"model": "fc1", "steps": 2000, "recording": {"checkpoints": asked}}]
     (run,) = read_study({"grids": grids}, "study").runs.values()
     assert checkpoints(run) == len(checkpoint_steps(asked, 2000))
+
+
+def test_a_study_of_uncounted_networks_is_planned_without_hours():
+    plan = read_study({"grids": [{"model": "fc1", "steps": 600}]}, "tiny")
+    said = report(plan, {"train": 1}, None)
+    assert said.startswith("Study 'tiny': 1 trainings, 1 jobs to run")
+    assert "No network of this study has been counted" in said

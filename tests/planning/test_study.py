@@ -8,6 +8,7 @@ import pytest
 from planning.schema import config_schema
 from planning.study import read_study
 from sgdwalk.errors import InputError
+from sgdwalk.training import optimizers
 
 MINIMAL = {"grids": [{"model": "resnet14"}]}
 
@@ -269,3 +270,9 @@ def test_runs_that_differ_by_their_seed_alone_are_an_ensemble():
         "-seed1",
         "seed10",
     ]
+
+
+def test_optimizers_of_the_schema_are_those_of_the_library():
+    assert set(config_schema()["$defs"]["training"]["properties"]["optimizer"]["enum"]) == set(
+        optimizers.NAMES
+    )

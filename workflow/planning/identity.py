@@ -87,12 +87,18 @@ def to_retrain(run_folder: Path, identity: str) -> bool:
     return finished and not (run_folder / ".kept" / identity).exists()
 
 
-def announcement(runs: list[str]) -> str:
-    """What is said before finished trainings are made again."""
+def announcement(runs: list[str], config: str) -> str:
+    """What is said before finished trainings are made again.
+
+    Args:
+        runs: their names.
+        config: path of the study.
+    """
     trainings = f"{len(runs)} finished training{'s' if len(runs) > 1 else ''}"
     return (
         f"{trainings} will be made again, because settings or training code changed: "
         f"{', '.join(runs)}. The present outputs are kept in .kept in "
         "each run's folder. If the edit changes no result, stop now and declare that with "
-        "`snakemake --cores 1 accept_training`; to undo the edit, change it back and run snakemake."
+        f"`snakemake --cores 1 accept_training --configfile {config}`; to undo the edit, change "
+        "it back and run snakemake."
     )

@@ -90,10 +90,16 @@ def report(study: Study, jobs: dict[str, int], rate: float | None) -> str:
         for name in chosen_runs("hessian.runs", section["runs"], list(study.runs))
         if (network := costs[name]) is not None
     )
-    lines = [
+    head = [
         f"Study '{study.name}': {len(study.runs)} trainings, {sum(jobs.values())} jobs to run",
         "  " + ", ".join(f"{rule} {count}" for rule, count in sorted(jobs.items())),
         "",
+    ]
+    if not each:
+        said = "No network of this study has been counted at the size of its inputs, so nothing can"
+        return "\n".join([*head, f"{said} be said of its hours, memory and disk."])
+    lines = [
+        *head,
         f"All {len(each)} trainings, at {rate / 1e12:.3g} TFLOP/s of one {device} ({source}):",
         f"  {'training':<28}{_hours(_total(each, 'training'), rate)} {device}-hours",
         f"  {'noise at checkpoints':<28}{_hours(_total(each, 'noise'), rate)} {device}-hours",

@@ -35,7 +35,7 @@ def summary(study: str, tables: Path, figures: Path) -> str:
             *text,
             "",
             "Tables:  " + "  ".join(sorted(path.as_posix() for path in tables.glob("*.csv"))),
-            "Figures: " + "  ".join(drawn),
+            *(["Figures: " + "  ".join(drawn)] if drawn else []),
         ]
     )
 

@@ -53,7 +53,7 @@ def check_training(training: Mapping[str, Any], schema: Mapping[str, Any], where
             )
     _check_size(training, where)
     with _under(where):
-        check_optimizer(training["optimizer"], training["momentum"], training["nesterov"])
+        check_optimizer(training)
         learning_rate_factor(
             training["schedule"],
             training["steps"],

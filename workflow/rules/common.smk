@@ -1,5 +1,6 @@
 """What all rules share: the plan of the study, where files are, and what jobs ask for."""
 
+import os
 import sys
 from functools import cache
 
@@ -79,12 +80,15 @@ def figure(name):
 
 
 # What each subject adds to a study; nothing where the config asks for none of it.
-DIFFUSION_RESULTS = [TABLES / "exponents.csv", figure("fig2_superdiffusion")]
+DIFFUSION_RESULTS = [
+    TABLES / "exponents.csv",
+    figure("fig2_superdiffusion"),
+    figure("figS1_long_lags"),
+]
 GRADIENTS_RESULTS = [TABLES / "tails.csv", figure("fig5_gradients")]
 GEOMETRY_RESULTS = [
     TABLES / "geometry.csv",
     [TABLES / "ensembles.csv"] if ENSEMBLES else [],
-    figure("figS1_long_lags"),
     figure("fig3_fractal_landscape"),
     figure("fig_avalanches"),
     figure("fig_walk_anatomy"),
@@ -198,4 +202,5 @@ def print_summary():
 if workflow.is_main_process:
     again = [run for run in RUNS if to_retrain(RESULTS / "runs" / run, identity(run))]
     if again:
-        logger.warning(announcement(again))
+        named = os.path.relpath(workflow.configfiles[-1])
+        logger.warning(announcement(again, named))

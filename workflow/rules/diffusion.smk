@@ -47,3 +47,66 @@ rule diffusion_table:
         "All exponents in one table: {output}"
     script:
         "../scripts/diffusion_table.py"
+
+
+rule fig2_superdiffusion:
+    input:
+        MAIN / "diffusion.h5",
+    output:
+        report(
+            figure("fig2_superdiffusion")[1],
+            category="Diffusion",
+            labels={"figure": "2, superdiffusion"},
+            caption="../report/fig2_superdiffusion.rst",
+        ),
+        pdf=figure("fig2_superdiffusion")[0],
+    log:
+        LOGS / "fig2_superdiffusion.log",
+    benchmark:
+        LOGS / "fig2_superdiffusion.benchmark.tsv"
+    priority: FIRST
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        run=MAIN_RUN,
+        code=code_of("fig2_superdiffusion"),
+    message:
+        "Drawing figure 2, superdiffusion"
+    script:
+        "../scripts/fig2_superdiffusion.py"
+
+
+rule figS1_long_lags:
+    input:
+        RESULTS / "runs" / SECOND_RUN / "diffusion.h5",
+    output:
+        report(
+            figure("figS1_long_lags")[1],
+            category="Diffusion",
+            labels={"figure": "S1, long lags"},
+            caption="../report/figS1_long_lags.rst",
+        ),
+        pdf=figure("figS1_long_lags")[0],
+    log:
+        LOGS / "figS1_long_lags.log",
+    benchmark:
+        LOGS / "figS1_long_lags.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        run=SECOND_RUN,
+        code=code_of("figS1_long_lags"),
+    message:
+        "Drawing figure S1, long lags"
+    script:
+        "../scripts/figS1_long_lags.py"

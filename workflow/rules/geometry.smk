@@ -135,37 +135,6 @@ rule fig3_fractal_landscape:
         "../scripts/fig3_fractal_landscape.py"
 
 
-rule figS1_long_lags:
-    input:
-        RESULTS / "runs" / SECOND_RUN / "diffusion.h5",
-    output:
-        report(
-            figure("figS1_long_lags")[1],
-            category="Diffusion",
-            labels={"figure": "S1, long lags"},
-            caption="../report/figS1_long_lags.rst",
-        ),
-        pdf=figure("figS1_long_lags")[0],
-    log:
-        LOGS / "figS1_long_lags.log",
-    benchmark:
-        LOGS / "figS1_long_lags.benchmark.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=job("analysis", "mem_mb"),
-        runtime=job("analysis", "runtime"),
-        gpu=0,
-    params:
-        run=SECOND_RUN,
-        code=code_of("figS1_long_lags"),
-    message:
-        "Drawing figure S1, long lags"
-    script:
-        "../scripts/figS1_long_lags.py"
-
-
 rule fig_walk_anatomy:
     input:
         geometry=MAIN / "geometry.h5",

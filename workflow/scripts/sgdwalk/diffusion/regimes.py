@@ -2,7 +2,7 @@
 
 The logarithm of the MSD is taken as a piecewise linear function of the logarithm of the lag, plus
 errors that are correlated across lags. The number of pieces is chosen by the evidence (see
-``piecewise``), an information criterion that takes the correlations into account.
+``fits.piecewise_line``), an information criterion that takes the correlations into account.
 
 Besides the scatter of the estimate there is the model's own error: real curves bend, and in many
 dimensions their scatter is so small that without it every bend would be a regime. It is white, 1 %
@@ -30,6 +30,8 @@ from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.piecewise_line import PiecewiseFit, evaluate_pieces, fit_pieces
 
+# What is said of a fit, each an `Estimate`.
+EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 MAX_REGIMES = 3
 # A segment shorter than this factor of lag is a wiggle and not a regime.
 SEGMENT_FACTOR = 3.0

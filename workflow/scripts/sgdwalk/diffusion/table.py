@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sgdwalk.diffusion.regimes import EXPONENTS
 from sgdwalk.diffusion.run import RunDiffusion
-from sgdwalk.diffusion.window import EXPONENTS, WindowDiffusion
+from sgdwalk.diffusion.window import WindowDiffusion
 from sgdwalk.files.table import versions_cell
 from sgdwalk.fits.estimate import Estimate
 

@@ -17,14 +17,13 @@ from sgdwalk.diffusion.msd import (
     shuffled_null,
     squared_displacement,
 )
-from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes
+from sgdwalk.diffusion.regimes import EXPONENTS, Regimes, Segment, fit_regimes
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
 
 # The covariance follows from the MSD, whose fit needs the covariance: twice round is enough.
 COVARIANCE_ROUNDS = 2
-EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 _AREA = "parameter^2"
 
 

@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.font_manager import FontProperties
 
 from sgdwalk.figures import style
-from sgdwalk.geometry.file import RunGeometry
 from sgdwalk.geometry.loss_roughness import LossRoughness
+from sgdwalk.geometry.run import RunGeometry
 from sgdwalk.landscape.results import (
     CheckpointRoughness,
     Interpolation,

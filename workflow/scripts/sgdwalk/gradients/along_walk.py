@@ -70,7 +70,7 @@ class Histogram:
     ]
 
 
-def select(
+def gradients_between(
     recorded: dict[str, np.ndarray],
     epochs: dict[str, np.ndarray],
     sizes: np.ndarray,
@@ -136,7 +136,7 @@ class Mixture:
         return scale_mixture_interval(self.scales, self.weights, self.strata, size, seed=0)
 
 
-def mixture(columns: np.ndarray, weights: np.ndarray, strata: np.ndarray) -> Mixture:
+def scale_mixture_of(columns: np.ndarray, weights: np.ndarray, strata: np.ndarray) -> Mixture:
     """Root mean square of each column without zeros: a Gaussian of mean zero as large as it.
 
     A column counts with the share of its values that are not zero, as these are what is fitted;
@@ -156,7 +156,7 @@ def mixture(columns: np.ndarray, weights: np.ndarray, strata: np.ndarray) -> Mix
     return Mixture(np.where(known, scales, 1.0)[None], shares[None], strata)
 
 
-def together(mixtures: list[Mixture]) -> Mixture:
+def pooled_mixture(mixtures: list[Mixture]) -> Mixture:
     """The mixture over coordinates and windows: a scale of its own for each of both."""
     scales, weights = (
         np.concatenate([getattr(m, name) for m in mixtures]) for name in ("scales", "weights")
@@ -166,7 +166,7 @@ def together(mixtures: list[Mixture]) -> Mixture:
 
 def entries_mixture(gradients: Gradients) -> Mixture:
     """The Gaussian scale mixture that stands beside pooled entries."""
-    return mixture(gradients.series, gradients.weight, gradients.layer)
+    return scale_mixture_of(gradients.series, gradients.weight, gradients.layer)
 
 
 def histogram(entries: np.ndarray, null: Mixture) -> Histogram | None:
@@ -217,7 +217,7 @@ def window_records(gradients: Gradients, place: Mapping[str, Any]) -> list[TailR
     standardised = standardise(series)
     mean = gradients.mean_gradient
     ones = np.ones(mean.shape[1])
-    mean_null = mixture(mean, ones, ones)
+    mean_null = scale_mixture_of(mean, ones, ones)
     return [
         likelihood_record(
             "entries",

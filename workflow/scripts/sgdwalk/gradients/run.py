@@ -14,10 +14,10 @@ from sgdwalk.gradients.along_walk import (
     Gradients,
     Histogram,
     entries_mixture,
+    gradients_between,
     histogram,
     layer_records,
-    select,
-    together,
+    pooled_mixture,
     window_records,
 )
 from sgdwalk.gradients.fixed_weights import checkpoint_records
@@ -88,12 +88,12 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
     recorded, sizes = trajectory.gradients, np.array([size for _, size in layers])
 
     def between(first: int, stop: int) -> Gradients:
-        return select(recorded, trajectory.epochs, sizes, first, stop)
+        return gradients_between(recorded, trajectory.epochs, sizes, first, stop)
 
     whole = between(0, trajectory.steps)
     parts = [between(w.start, w.start + w.length * w.stride) for w in windows]
     mixtures = [entries_mixture(part) for part in parts or [whole]]
-    null = together(mixtures)
+    null = pooled_mixture(mixtures)
     tails = [likelihood_record("entries", {}, whole.entries, null.null, power=True)]
     for window, part in zip(windows, parts, strict=True):
         place = {"window_start": window.start, "window_length": window.length}

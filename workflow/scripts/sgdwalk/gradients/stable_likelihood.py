@@ -16,7 +16,7 @@ _START_BETAS = (-0.8, -0.4, 0.0, 0.4, 0.8)
 ALL_FREE = np.ones(4, dtype=bool)
 
 
-def grouped(ordered: np.ndarray, growth: float) -> tuple[np.ndarray, np.ndarray]:
+def grouped_values(ordered: np.ndarray, growth: float) -> tuple[np.ndarray, np.ndarray]:
     """Means and sizes of runs of neighbours in a sorted sample.
 
     A run that starts at rank r from the nearer end has 1 + growth r members: the 1/growth outermost
@@ -46,7 +46,7 @@ class StableLikelihood:
     HIGH = np.array([ALPHA_RANGE[1], 1.0, inf, inf])
 
     def __init__(self, ordered: np.ndarray, growth: float = _GROWTH):
-        self.points, sizes = grouped(ordered, growth)
+        self.points, sizes = grouped_values(ordered, growth)
         self.weights = sizes / len(ordered)
         self.size = len(ordered)
 

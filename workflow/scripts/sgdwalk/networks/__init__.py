@@ -1,1 +1,1 @@
-"""The networks of the study, by name."""
+"""Networks by name: those of the study, and other depths and widths of their families."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sgdwalk.errors import InputError
 
 NAMES = ("sgd", "adam", "adamw")
 
 
-def check_optimizer(optimizer: str, momentum: float, nesterov: bool) -> None:
-    """Raise an `InputError` if an optimizer is unknown or does not take these options.
+def check_optimizer(training: Mapping[str, Any]) -> None:
+    """Raise an `InputError` if an optimizer is unknown or does not take its options.
 
     Args:
-        optimizer: one of `NAMES`.
-        momentum: of SGD.
-        nesterov: Nesterov's form of that momentum.
+        training: settings of a run: `optimizer`, one of `NAMES`; `momentum` of SGD; `nesterov`,
+            Nesterov's form of that momentum.
     """
+    optimizer, momentum, nesterov = (training[k] for k in ("optimizer", "momentum", "nesterov"))
     if optimizer not in NAMES:
         raise InputError(f"optimizer: {optimizer!r}; allowed: {', '.join(NAMES)}")
     if optimizer != "sgd" and momentum:

@@ -63,7 +63,7 @@ def make_optimizer(model: nn.Module, training: TrainingSettings) -> torch.optim.
         InputError: for an unknown name, or options that this optimizer does not have.
     """
     rate, decay = training.learning_rate, training.weight_decay
-    check_optimizer(training.optimizer, training.momentum, training.nesterov)
+    check_optimizer(vars(training))
     if training.optimizer == "sgd":
         return torch.optim.SGD(
             model.parameters(),

@@ -9,8 +9,7 @@ import numpy as np
 
 from sgdwalk.diffusion.covariance import msd_covariance
 from sgdwalk.diffusion.lags import logarithmic_selection
-from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes
-from sgdwalk.diffusion.window import EXPONENTS
+from sgdwalk.diffusion.regimes import EXPONENTS, Regimes, Segment, fit_regimes
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.walker.walk import EnsembleMSD, Walks, ensemble_msd

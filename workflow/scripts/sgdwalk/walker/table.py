@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sgdwalk.diffusion.window import EXPONENTS
+from sgdwalk.diffusion.regimes import EXPONENTS
 from sgdwalk.walker.analysis import WalkerAnalysis
 from sgdwalk.walker.sweep import RESULTS, SweepResult, averaged
 
