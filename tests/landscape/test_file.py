@@ -7,7 +7,7 @@ import pytest
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import vtk
-from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape import file as landscape_file
 from sgdwalk.landscape.results import (
     CheckpointRoughness,
     FineLines,
@@ -34,7 +34,7 @@ def tiles(tmp_path, parts=((0, 4), (4, 9), (9, 15))):
     paths = [tmp_path / f"{i}.h5" for i in range(len(parts))]
     for i, (path, (start, stop)) in enumerate(zip(paths, parts, strict=True)):
         plane = replace(PLANE, values=values(stop - start, start))
-        surface_file.write_tile(path, PlaneTile(i, len(parts), plane), {"run": "a"})
+        landscape_file.write_tile(path, PlaneTile(i, len(parts), plane), {"run": "a"})
     return paths
 
 
@@ -57,7 +57,7 @@ def test_tiles_out_of_order_or_of_another_number_are_refused(tmp_path):
 def test_a_plane_that_is_missing_says_so(tmp_path):
     plane = Plane("random", 5, {"values": "step 5 was not reached: diverged at step 3"})
     for i in (0, 1):
-        surface_file.write_tile(tmp_path / f"{i}.h5", PlaneTile(i, 2, plane), {})
+        landscape_file.write_tile(tmp_path / f"{i}.h5", PlaneTile(i, 2, plane), {})
     joined = join_tiles([tmp_path / "0.h5", tmp_path / "1.h5"])
     assert joined == plane
 
@@ -75,8 +75,8 @@ def test_a_run_comes_back(tmp_path):
     )
     lines = with_roughness(lines)
     planes = {"pca": replace(PLANE, values=values(15)), "random-3": Plane("random", 3, why)}
-    surface_file.write(tmp_path / "all.h5", RunSurfaces(planes, lines), {"run": "a"})
-    found = surface_file.read(tmp_path / "all.h5")
+    landscape_file.write(tmp_path / "all.h5", RunSurfaces(planes, lines), {"run": "a"})
+    found = landscape_file.read(tmp_path / "all.h5")
     assert found.origin == {"run": "a"}
     assert found.planes["random-3"].missing == why
     assert found.planes["pca"].missing == {}
@@ -86,14 +86,14 @@ def test_a_run_comes_back(tmp_path):
     assert found.lines.interpolations[0].stop_run == "other"
     roughness = found.lines.roughness[0].random.roughness
     assert roughness.hurst == lines.roughness[0].random.roughness.hurst
-    surface_file.write_lines(tmp_path / "lines.h5", lines, {})
-    assert len(surface_file.read_lines(tmp_path / "lines.h5").roughness) == 2
+    landscape_file.write_lines(tmp_path / "lines.h5", lines, {})
+    assert len(landscape_file.read_lines(tmp_path / "lines.h5").roughness) == 2
 
 
 def test_a_run_is_its_tiles_and_its_lines(tmp_path):
     fine = FineLines(np.random.default_rng(0).standard_normal((2, 33)).cumsum(axis=1))
     lines = RunLines((), (), (CheckpointRoughness(9, {}, 1.0, 2 / 32, fine, fine),))
-    surface_file.write_lines(tmp_path / "lines.h5", lines, {})
+    landscape_file.write_lines(tmp_path / "lines.h5", lines, {})
     found = analyse({"pca": tiles(tmp_path)}, tmp_path / "lines.h5")
     np.testing.assert_array_equal(
         found.planes["pca"].values.train_loss, np.arange(15.0).reshape(3, 5)

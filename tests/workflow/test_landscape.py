@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape import file as landscape_file
 
 RUN, OTHER = (f"resnet8-digits-bs64-lr{rate}-steps240-seed0" for rate in ("0.05", "0.1"))
 
 
 @pytest.fixture(scope="module")
 def surfaces(smoke):
-    return surface_file.read(smoke.results / "runs" / RUN / "landscape.h5")
+    return landscape_file.read(smoke.results / "runs" / RUN / "landscape.h5")
 
 
 def test_planes_are_whole(surfaces):

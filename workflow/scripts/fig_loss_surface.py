@@ -4,13 +4,13 @@ from launch import job
 from sgdwalk.figures import style
 from sgdwalk.figures import surface_panels as panels
 from sgdwalk.geometry import file as geometry_file
-from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape import file as landscape_file
 
 PANELS = ["train", "relief", "test", "path", "path_relief", "interpolation"]
 PANELS += ["lines", "curvature", "roughness"]
 
 with job(snakemake) as log:
-    surfaces = surface_file.read(snakemake.input.landscape[0])
+    surfaces = landscape_file.read(snakemake.input.landscape[0])
     walk = panels.last_walk_roughness(geometry_file.read(snakemake.input.geometry[0]))
     figure, axes = style.panels(PANELS)
     plane, path = panels.last_random_plane(surfaces), surfaces.planes["pca"]

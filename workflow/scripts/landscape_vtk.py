@@ -2,11 +2,11 @@
 
 from launch import job
 from sgdwalk.files import vtk
-from sgdwalk.landscape import file as surface_file
+from sgdwalk.landscape import file as landscape_file
 
 with job(snakemake) as log:
     w = snakemake.wildcards
-    plane = surface_file.read(snakemake.input[0]).planes[w.plane]
+    plane = landscape_file.read(snakemake.input[0]).planes[w.plane]
     title = f"sgdwalk plane {w.plane} of {w.run}"
     why = plane.missing.get("values")
     if why:

@@ -51,8 +51,8 @@ def mean_squared_displacement(gram: ArrayLike, stride: int = 1) -> tuple[np.ndar
         float64 in units of squared parameters.
 
     Raises:
-        InputError: ``gram`` is no Gram matrix, see ``geometry.as_gram``, or the stride is not
-            positive.
+        InputError: ``gram`` is no Gram matrix, see ``geometry.distances.as_gram``, or the stride
+            is not positive.
     """
     distances = squared_distances(gram)
     return _lags(len(distances), stride), _mean_by_lag(distances)

@@ -143,7 +143,7 @@ def fit_regimes(
         lags: ``(n,)`` increasing lags in optimizer steps; up to 15 per decade are fitted.
         msd: ``(n,)`` mean squared displacement.
         covariance: ``(n, n)`` covariance of the logarithm of an unbiased estimate of the MSD, as
-            ``fitted_covariance.msd_covariance`` gives it. None where it is not known: then a
+            ``covariance.msd_covariance`` gives it. None where it is not known: then a
             whole window is taken to scatter like a Brownian walk in as many dimensions as make
             the data most probable, and a selection of lags with one relative error, correlated
             over a factor e of lag, of the size that makes the data most probable. Intervals are
