@@ -51,6 +51,7 @@ class _Field:
     meaning: str | None
     unit: str
     inner: Mapping[str, str]
+    optional: bool = False
 
 
 def write_file(path: str | Path, kind: str, result: Any, origin: Mapping[str, Any]) -> None:
@@ -102,8 +103,16 @@ def read(group: h5py.Group, kind: type[T], origin: Mapping[str, Any] | None = No
         group: where from.
         kind: the dataclass.
         origin: value of its field of that name, if it has one.
+
+    Raises:
+        KeyError: if a field that cannot be `None` is not there; a reader of files makes one line
+            of it.
     """
-    values = {f.name: _read(group.get(f.name), f.kind) for f in _declared(kind)}
+    values = {}
+    for field in _declared(kind):
+        if not field.optional and field.name not in group:
+            raise KeyError(f"{group.name}: no {field.name}")
+        values[field.name] = _read(group.get(field.name), field.kind)
     if "origin" in typing.get_type_hints(kind):
         values["origin"] = dict(origin or {})
     return kind(**values)
@@ -291,7 +300,7 @@ def _field(name: str, hint: Any) -> _Field:
     said = _said(hint)
     unit = next((s for s in said[1:] if isinstance(s, str)), "1")
     inner = next((s.by_name for s in said if isinstance(s, Unit)), {})
-    return _Field(name, _bare(hint), said[0] if said else None, unit, inner)
+    return _Field(name, _bare(hint), said[0] if said else None, unit, inner, _optional(hint))
 
 
 def _said(hint: Any) -> tuple[Any, ...]:
@@ -301,6 +310,13 @@ def _said(hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return next((found for part in typing.get_args(hint) if (found := _said(part))), ())
     return ()
+
+
+def _optional(hint: Any) -> bool:
+    """Whether a type may be `None`, inside an annotation too."""
+    if typing.get_origin(hint) is Annotated:
+        return _optional(typing.get_args(hint)[0])
+    return type(None) in typing.get_args(hint)
 
 
 def _bare(hint: Any) -> Any:
