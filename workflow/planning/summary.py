@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from math import nan
 from pathlib import Path
 
-from sgdwalk.files.table import aligned
+from sgdwalk.files.table import aligned, estimate_cell
+from sgdwalk.fits.estimate import Estimate
 
 _EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 
@@ -53,11 +55,6 @@ def _cells(row: dict[str, str]) -> list[str]:
 
 
 def _value(row: dict[str, str], name: str) -> str:
-    if not row[name]:
-        return "-"
-    digits = 0 if name == "crossover_lag" else 2
-    low, high = (
-        f"{float(row[f'{name}_{end}']):.{digits}f}" if row[f"{name}_{end}"] else "?"
-        for end in ("low", "high")
-    )
-    return f"{float(row[name]):.{digits}f} ({low} to {high})"
+    cells = (row[name], row[f"{name}_low"], row[f"{name}_high"])
+    estimate = Estimate(*(float(cell) if cell else nan for cell in cells))
+    return estimate_cell(estimate, 0 if name == "crossover_lag" else 2)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sgdwalk.errors import InputError
-from sgdwalk.fits.estimate import Estimate
 from sgdwalk.public_names import VERSION
 
 
@@ -74,7 +73,7 @@ def _walk(path: Path) -> Iterator[str]:
 
 def _analyse(path: Path) -> Iterator[str]:
     from sgdwalk.diffusion.window import analyse_diffusion
-    from sgdwalk.files.table import aligned
+    from sgdwalk.files.table import aligned, estimate_cell
     from sgdwalk.recording.trajectory import Trajectory
 
     rows = [["steps from", "to", "stride", "regimes", "short", "max", "long", "crossover lag"]]
@@ -87,25 +86,16 @@ def _analyse(path: Path) -> Iterator[str]:
                 str(int(window.step[-1]) + 1),
                 str(window.stride),
                 str(len(found.regimes)),
-                _said(found.exponent_short, 2),
-                _said(found.exponent_max, 2),
-                _said(found.exponent_long, 2),
-                _said(found.crossover_lag, 0),
+                estimate_cell(found.exponent_short, 2),
+                estimate_cell(found.exponent_max, 2),
+                estimate_cell(found.exponent_long, 2),
+                estimate_cell(found.crossover_lag, 0),
             ]
         )
     if len(rows) == 1:
         raise InputError(f"{path}: no whole window was recorded, so there is nothing to analyse")
     yield "Diffusion exponents with their 95 % intervals:"
     yield from aligned(rows)
-
-
-def _said(estimate: Estimate, digits: int) -> str:
-    if not estimate.defined:
-        return "-"
-    value, low, high = (
-        f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high)
-    )
-    return f"{value} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import Series, shown_windows, start_label
 from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.loss_avalanches import Aftermath
 from sgdwalk.geometry.window import WindowGeometry
 
 DURATION = "duration $d$ (increments)"
@@ -17,15 +18,17 @@ FROM_PEAK = "contour length from the peak (parameter)"
 NONE = "no avalanche was looked for"
 
 
+def _coloured(aftermath: Sequence[Aftermath]) -> Iterator[tuple[Aftermath, np.ndarray]]:
+    """Each with its colour; without any, one colour is left over."""
+    yield from zip(aftermath, style.colours(len(aftermath)), strict=False)
+
+
 def draw_loss_after(axis: Axes, window: WindowGeometry) -> None:
     """Loss along the contour from the peaks of the longest avalanches on."""
     if window.avalanches is None:
         style.message(axis, NONE)
         return
-    colours = style.colours(len(window.aftermath))
-    for colour, after in zip(
-        colours, window.aftermath, strict=False
-    ):  # no aftermath: one colour is left over
+    for after, colour in _coloured(window.aftermath):
         step = window.start + after.peak * window.stride + 1
         label = f"step {step}, {after.duration} increments"
         axis.plot(after.contour, after.loss, color=colour, lw=0.9, label=label)
@@ -40,10 +43,7 @@ def draw_increments_after(axis: Axes, window: WindowGeometry) -> None:
     if window.avalanches is None:
         style.message(axis, NONE)
         return
-    colours = style.colours(len(window.aftermath))
-    for colour, after in zip(
-        colours, window.aftermath, strict=False
-    ):  # no aftermath: one colour is left over
+    for after, colour in _coloured(window.aftermath):
         axis.plot(after.contour[:-1], after.increment, color=colour, lw=0.9)
     style.null_line(axis, window.avalanches.threshold)
     axis.set(yscale="log", xlabel=FROM_PEAK, ylabel=r"$|dL|$ (loss)")

@@ -44,6 +44,16 @@ def _flat(row: Mapping[str, object]) -> dict[str, object]:
     return flat
 
 
+def estimate_cell(estimate: Estimate, digits: int) -> str:
+    """A number with its interval for a terminal, ``1.23 (1.1 to ?)``; a dash if there is none."""
+    if not estimate.defined:
+        return "-"
+    low, high = (
+        f"{end:.{digits}f}" if math.isfinite(end) else "?" for end in (estimate.low, estimate.high)
+    )
+    return f"{estimate.value:.{digits}f} ({low} to {high})"
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines for a terminal: rows of cells of equal numbers, in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
