@@ -14,7 +14,7 @@ from timing import in_turn
 ROOT = Path(__file__).parents[1]
 ROUNDS = 5
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
-RUN = "resnet14-digits-bs128-lr0.1-seed0"
+RUN = "resnet14-digits-bs128-lr0.1-drop_last_true-seed0"
 # As the scheduler's job starts it: one job, planned anew in a process of its own.
 INSIDE = ["--mode", "remote", "--cores", "1", "--allowed-rules", "diffusion", "--nolock", "-n"]
 JOB = ["--target-jobs", f"diffusion:run={RUN}", *INSIDE]

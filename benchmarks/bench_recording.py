@@ -22,7 +22,7 @@ STEPS, WINDOW, ROUNDS = 1000, 1000, 3
 class Unrecorded:
     """A recorder that keeps nothing."""
 
-    def record(self, loss: float) -> None:
+    def record(self, loss: float, samples: int) -> None:
         """Nothing is kept."""
 
     def record_epoch(self, **values: float) -> None:

@@ -151,33 +151,58 @@ def test_effective_dimension_is_that_of_the_covariance(draw):
         noise_dimension(np.eye(2))
 
 
-def test_selection_leaves_out_the_last_step_of_each_epoch():
+def selected(first, stop, batch_size=None):
+    """Of 40 steps in epochs of 8, whose entries are their steps and whose noise is their epoch."""
     steps, per_epoch = 40, 8
     recorded = {
         "sample_value": np.arange(steps)[:, None] * np.ones(2),
         "series_gradient": np.arange(steps)[:, None] * np.ones(3),
         "series_index": np.array([0, 1, 12]),
     }
+    place = np.arange(5)[:, None] + np.arange(per_epoch) / 10  # epoch.index
     epochs = {
-        "noise_norm": np.arange(5)[:, None] * np.ones(per_epoch),
-        "noise_gram": np.zeros((5, per_epoch, per_epoch)),
+        "noise_norm": place,
+        "noise_gram": np.minimum(place[:, :5, None], place[:, None, :5]),
         "mean_gradient": np.arange(5)[:, None] * np.ones(4),
     }
-    found = gradients_between(recorded, epochs, np.array([10, 20]), 10, 35)
+    return gradients_between(recorded, epochs, np.array([10, 20]), first, stop, batch_size)
+
+
+def test_selection_leaves_out_the_last_step_of_each_epoch_where_no_sizes_are_known():
+    found = selected(10, 35)
     expected = [t for t in range(10, 35) if t not in (15, 23, 31)]
     assert found.entries[:, 0].tolist() == expected
     assert found.series[:, 2].tolist() == expected
     assert found.noise_norm[:, 0].tolist() == [2, 3]  # epochs from 16 to 32 lie within
     assert found.noise_norm.shape == (2, 7)
-    assert found.noise_gram.shape == (2, 7, 7)
+    assert found.noise_gram.shape == (2, 5, 5)
     assert found.mean_gradient[:, 0].tolist() == [2, 3]
     assert found.layer.tolist() == [0, 0, 1]
     assert found.weight.tolist() == [5, 5, 20]
 
 
+def test_selection_leaves_out_no_full_batch():
+    found = selected(10, 35, np.full(40, 16))
+    assert found.entries[:, 0].tolist() == found.series[:, 2].tolist() == list(range(10, 35))
+    assert found.noise_norm.shape == (2, 8)
+    assert found.noise_gram.shape == (2, 5, 5)
+
+
+def test_selection_leaves_out_the_smaller_batches_wherever_they_are():
+    batch_size = np.full(40, 16)
+    batch_size[[12, 18, 26, 39]] = 5  # third of its epoch, twice
+    found = selected(10, 35, batch_size)
+    assert found.entries[:, 0].tolist() == [t for t in range(10, 35) if t not in (12, 18, 26)]
+    np.testing.assert_allclose(found.noise_norm[0], [2.0, 2.1, 2.3, 2.4, 2.5, 2.6, 2.7])
+    np.testing.assert_allclose(found.noise_gram[0].diagonal(), [2.0, 2.1, 2.3, 2.4])
+    assert found.mean_gradient[:, 0].tolist() == [2, 3]
+
+
 def test_selection_survives_what_was_not_recorded():
     found = gradients_between({}, {}, np.array([10, 20]), 0, 100)
     assert found.entries.size == found.series.size == found.noise_norm.size == 0
+    beyond = gradients_between({}, {}, np.array([10, 20]), 0, 100, np.full(60, 16))
+    assert beyond.entries.size == 0
     records = window_records(found, PLACE)
     assert all(undefined(record.alpha) for record in records)
     assert layer_records([found], ["a", "b"])[1].size == 0

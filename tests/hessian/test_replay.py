@@ -14,7 +14,7 @@ from sgdwalk.training.loop import TrainingRun, train
 torch.set_num_threads(1)
 
 
-def small_run(learning_rate=0.2, momentum=0.0):
+def small_run(learning_rate=0.2, momentum=0.0, **choice):
     """Dropout draws from torch's own random state, batch norm has a state, epochs are short."""
     torch.manual_seed(3)
     model = nn.Sequential(
@@ -23,7 +23,8 @@ def small_run(learning_rate=0.2, momentum=0.0):
     model[0].bias.requires_grad_(False)
     inputs, labels = torch.randn(50, 6), torch.arange(50) % 3
     optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=momentum)
-    return TrainingRun(model, optimizer, Batches(inputs, labels, 16, seed=1), (inputs, labels))
+    batches = Batches(inputs, labels, 16, seed=1, **choice)
+    return TrainingRun(model, optimizer, batches, (inputs, labels))
 
 
 class Everything:
@@ -32,7 +33,7 @@ class Everything:
     def __init__(self, run):
         self.run, self.losses, self.gradients, self.positions = run, [], [], []
 
-    def record(self, loss):
+    def record(self, loss, samples):
         self.losses.append(loss)
         self.gradients.append(self.flat([p.grad for p in self.parameters()]))
 
@@ -85,6 +86,21 @@ def test_a_replay_is_the_run_and_its_projections_are_those_of_the_walk(at_checkp
     total = np.var(positions, axis=0).sum()
     elsewhere = (total - result.variance.sum()) / (len(basis) - 4)
     assert result.variance_elsewhere == pytest.approx(elsewhere, rel=1e-4)
+
+
+@pytest.mark.parametrize("choice", [{"drop_last": True}, {"sampling": "replacement"}])
+def test_a_replay_draws_the_batches_of_the_run(choice):
+    run = small_run(**choice)
+    seen = Everything(run)
+    train(run, 5, seen)
+    state = copy.deepcopy(run.state())
+    train(run, 14, seen)
+    other = small_run(**choice)
+    other.restore(state)
+    dimension = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
+    basis, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(dimension, 2)))
+    result = replay(other, 9, torch.tensor(basis.T, dtype=torch.float32))
+    np.testing.assert_array_equal(result.loss, seen.losses[5:])
 
 
 def test_variances_do_not_suffer_from_positions_far_from_the_origin(at_checkpoint):

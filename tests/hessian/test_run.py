@@ -45,7 +45,7 @@ class Losses:
     def __init__(self):
         self.losses = []
 
-    def record(self, loss):
+    def record(self, loss, samples):
         self.losses.append(loss)
 
     def record_epoch(self, **values):
@@ -85,6 +85,21 @@ def folder(tmp_path_factory):
         hessian_file.write(folder / f"{step}.h5", found, {"step": step})
         hessian_file.write_vectors(folder / f"{step}.eigenvectors.h5", vectors, {})
     return folder
+
+
+@pytest.mark.parametrize("choice", [{"drop_last": True}, {"sampling": "replacement"}])
+def test_the_steps_of_a_checkpoint_are_those_of_the_run_however_it_draws_batches(
+    folder, tmp_path, choice
+):
+    training = replace(TRAINING, model="fc3", **choice)
+    run, losses = initial_run(read_dataset(folder / "tiny.h5"), training, CPU), Losses()
+    train(run, 7, losses)
+    save_checkpoint(tmp_path / "7.pt", {"status": "reached", **run.state()})
+    train(run, 12, losses)
+    found, _ = analyse(
+        tmp_path / "7.pt", folder / "tiny.h5", training, SETTINGS, False, CPU, GIBIBYTE
+    )
+    np.testing.assert_array_equal(found.replay_loss, losses.losses[7:])
 
 
 def gathered(folder, steps):

@@ -54,6 +54,10 @@ def norm(channels):
     return 2 * channels
 
 
+def perceptron(inputs, layers, width):
+    return linear(inputs, width) + (layers - 2) * linear(width, width) + linear(width, 10)
+
+
 def residual(stem, stages, classes=10, bottleneck=False, shortcut=True, batch_norm=True):
     total = convolution(3, stem, 3) + norm(stem)
     inputs = stem
@@ -104,6 +108,8 @@ def densenet():
 
 
 def expected_count(name):
+    if match := re.fullmatch(r"mlp(\d+)_(\d+)", name):
+        return perceptron(3072, int(match[1]), int(match[2]))
     if match := re.fullmatch(r"fc(\d+)", name):
         return 3072 * 100 + (int(match[1]) - 2) * 100 * 100 + 100 * 10
     shortcut, batch_norm = "noshort" not in name, "nobatchnorm" not in name
@@ -158,7 +164,18 @@ def test_parameter_count_and_outputs(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet14", "densenet121", "vgg9", "alex", "fc3", "simplenet", "resnet_mnist", "vit"]
+    "name",
+    [
+        "resnet14",
+        "densenet121",
+        "vgg9",
+        "alex",
+        "fc3",
+        "mlp3_100",
+        "simplenet",
+        "resnet_mnist",
+        "vit",
+    ],
 )
 def test_number_of_classes(name):
     shape = input_shape(name)
@@ -172,6 +189,9 @@ def test_other_depths_widths_and_inputs():
     assert parameters(on_meta("resnet50_16", (3, 32, 32))) == cifar(50)
     assert parameters(on_meta("fc7", (1, 8, 8))) == 64 * 100 + 5 * 100**2 + 1000
     assert parameters(on_meta("fc1", (30,))) == 300
+    assert parameters(on_meta("mlp3_100", (1, 8, 8))) == 64 * 100 + 100 + 100**2 + 100 + 1000 + 10
+    assert parameters(on_meta("mlp2_7", (30,))) == 30 * 7 + 7 + 7 * 10 + 10
+    assert parameters(on_meta("mlp6_50", (1, 8, 8))) == perceptron(64, 6, 50)
     assert parameters(on_meta("resnet14", (1, 8, 8))) == 174_970
 
 
@@ -245,6 +265,17 @@ def test_fully_connected_network_is_a_product_of_matrices_and_relus():
     torch.testing.assert_close(model(x), expected)
 
 
+def test_a_perceptron_is_affine_maps_and_relus():
+    torch.manual_seed(0)
+    model = build_network("mlp3_7", (1, 2, 2), num_classes=3)
+    a, b, c, d, e, f = model.parameters()
+    shapes = [tuple(p.shape) for p in model.parameters()]
+    assert shapes == [(7, 4), (7,), (7, 7), (7,), (3, 7), (3,)]
+    x = torch.randn(5, 1, 2, 2)
+    expected = torch.relu(torch.relu(x.reshape(5, 4) @ a.T + b) @ c.T + d) @ e.T + f
+    torch.testing.assert_close(model(x), expected)
+
+
 def test_mnist_residual_network_keeps_the_size_of_the_image():
     model = on_meta("resnet_mnist", (1, 28, 28))
     assert model.first[0].padding == (15, 15)
@@ -315,6 +346,31 @@ def test_initial_distributions_of_the_vision_transformer():
             assert parameter.std().item() == pytest.approx(expected, rel=tolerance), name
 
 
+@pytest.mark.parametrize("name", ["mlp2_300", "mlp3_100", "mlp8_100"])
+def test_a_perceptron_has_torchs_own_initial_weights(name):
+    """Uniform within one over the square root of the fan-in, biases too; drawn in their order."""
+    shape = (1, 8, 8)
+    torch.manual_seed(0)
+    model = build_network(name, shape)
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    for layer in layers:
+        bound = 1 / math.sqrt(layer.in_features)
+        for drawn in (layer.weight, layer.bias):
+            assert drawn.abs().max().item() <= bound
+            # The relative variance of n uniform numbers' variance is 4 / (5 n); 5 sigma.
+            tolerance = 5 * math.sqrt(0.8 / drawn.numel())
+            assert drawn.var().item() == pytest.approx(bound**2 / 3, rel=tolerance)
+        assert layer.weight.abs().max().item() > 0.98 * bound
+    torch.manual_seed(0)
+    for layer in layers:
+        fresh = nn.Linear(layer.in_features, layer.out_features)
+        assert torch.equal(layer.weight, fresh.weight)
+        assert torch.equal(layer.bias, fresh.bias)
+    x, y = torch.randn(500, *shape), torch.arange(500) % 10
+    loss = nn.functional.cross_entropy(model(x), y)
+    assert loss.item() == pytest.approx(math.log(10), abs=0.05)
+
+
 def test_weights_follow_the_seed_and_change_without():
     def weights():
         return nn.utils.parameters_to_vector(build_network("resnet14", (1, 8, 8)).parameters())
@@ -340,6 +396,11 @@ def test_weights_follow_the_seed_and_change_without():
         ("wrn15_2", "6n.2"),
         ("wrn14_0", "factor"),
         ("fc0", "one layer"),
+        ("mpl3_100", "'mlp3_100'"),
+        ("mlp3", "'mlp3_100'"),
+        ("mlp1_100", "two layers or more, as one alone has no width"),
+        ("mlp0_100", "two layers or more"),
+        ("mlp3_0", "width must be 1"),
     ],
 )
 def test_wrong_name(name, says):

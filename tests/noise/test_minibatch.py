@@ -1,5 +1,7 @@
 """Gradient noise at fixed weights: against closed forms of a linear classifier."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,11 @@ from torch.nn.functional import cross_entropy
 from sgdwalk.datasets.prepared import Dataset, read_dataset, write_dataset
 from sgdwalk.errors import InputError
 from sgdwalk.noise import file as noise_file
-from sgdwalk.noise.minibatch import last_batch_size, minibatch_noise
+from sgdwalk.noise.minibatch import minibatch_noise
 from sgdwalk.noise.run import analyse
 from sgdwalk.training.batches import Batches
 from sgdwalk.training.checkpoints import load_checkpoint, not_reached, save_checkpoint
+from sgdwalk.training.epochs import last_batch_size
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import initial_network
 
@@ -40,10 +43,10 @@ def sampled(variance, size):
     return variance / size * (SAMPLES - size) / (SAMPLES - 1)
 
 
-def noise(problem, size=20, draws=400, last=None, memory=10**9, coordinates=ALL):
+def noise(problem, size=20, draws=400, last=None, memory=10**9, coordinates=ALL, **choice):
     model, x, y, *_ = problem
     small = Batches(x, y, last, 8) if last else None
-    full = Batches(x, y, size, 7)
+    full = Batches(x, y, size, 7, **choice)
     return minibatch_noise(model, full, small, draws, coordinates, memory, cross_entropy)
 
 
@@ -58,6 +61,14 @@ def test_trace_mean_and_loss_variance_are_those_of_random_subsets(problem):
     )
     assert found.loss_mean == pytest.approx(loss.mean(), abs=4 * np.sqrt(loss.var() / 20 / 400))
     assert found.loss_variance == pytest.approx(sampled(loss.var(), 20), rel=0.25)
+
+
+def test_with_replacement_the_variance_is_that_of_independent_samples(problem):
+    *_, gradient, loss = problem
+    found = noise(problem, size=150, sampling="replacement")
+    trace = gradient.var(axis=0).sum() / 150  # twice that of random halves of the training set
+    assert found.covariance_trace == pytest.approx(trace, rel=0.1)
+    assert found.loss_variance == pytest.approx(loss.var() / 150, rel=0.25)
 
 
 def test_gram_matrix_and_coordinates_are_of_the_same_gradients(problem):
@@ -82,9 +93,7 @@ def test_blocks_of_parameters_give_the_same_noise(problem):
 
 def test_a_smaller_last_batch_counts_with_its_share(problem):
     *_, loss = problem
-    found = noise(problem, size=80, last=last_batch_size(SAMPLES, 80))
-    assert last_batch_size(SAMPLES, 80) == 60
-    assert last_batch_size(SAMPLES, 100) == 100
+    found = noise(problem, size=80, last=last_batch_size(SAMPLES, 80, False, "epochs"))
     expected = 0.75 * sampled(loss.var(), 80) + 0.25 * sampled(loss.var(), 60)
     assert found.loss_variance == pytest.approx(expected, rel=0.25)
     tiny = noise(problem, size=150, last=2)  # whose variance is nearly all there is
@@ -167,6 +176,26 @@ def test_checkpoints_become_rows_and_unreached_ones_are_undefined(run):
     for name in ("loss_mean", "loss_variance", "covariance_trace", "noise_gram"):
         assert np.isnan(getattr(found, name)[1]).all(), name
     assert found.missing == {"100": "step 100 was not reached: diverged at step 40"}
+
+
+def test_a_smaller_last_batch_counts_only_in_runs_that_have_one(run):
+    folder, training = run
+    training = replace(training, model="mlp2_20")  # whose losses are not all the same at first
+    model = initial_network(read_dataset(folder / "data.h5"), training, torch.device("cpu"))
+    content = {"status": "reached", "step": 0, "model": model.state_dict()}
+    save_checkpoint(folder / "checkpoints" / "0.pt", content)
+    ragged = measured(folder, training)
+    assert ragged.loss_mean[0] != pytest.approx(ragged.loss[0].mean(), rel=1e-4)
+    full, drawn = (
+        measured(folder, replace(training, **choice))
+        for choice in ({"drop_last": True}, {"sampling": "replacement"})
+    )
+    for found in (full, drawn):
+        assert found.loss_mean[0] == pytest.approx(found.loss[0].mean(), rel=1e-12)
+        assert found.loss_variance[0] == pytest.approx(found.loss[0].var(ddof=1), rel=1e-12)
+    # its full batches are those of the same passes; with replacement they are others
+    np.testing.assert_array_equal(full.loss, ragged.loss)
+    assert (drawn.loss[0] != full.loss[0]).all()
 
 
 def test_a_checkpoint_whose_loss_is_not_finite_is_undefined(run):

@@ -31,6 +31,16 @@ def test_a_value_that_stands_at_its_default_is_as_if_not_given():
     assert said.id == run().id
 
 
+def test_runs_of_before_a_key_keep_their_identity():
+    """Hashes of before there were `drop_last` and `sampling`."""
+    grids = [{"model": "resnet14", "steps": 600, "batch_size": 64}, {"model": "fc3", "epochs": 60}]
+    found = read_study({"grids": grids}, "study").runs
+    assert {name: identity(run) for name, run in found.items()} == {
+        "resnet14-digits-bs64-lr0.1-steps600-seed0": "a340e9a21d5bd6cd",
+        "fc3-digits-bs128-lr0.1-steps720-seed0": "264aba49b61f53e9",
+    }
+
+
 def test_order_does_not_matter():
     one = read_study({"grids": [{"steps": 600, "model": "fc1"}]}, "study")
     other = read_study({"grids": [{"model": "fc1", "steps": 600}]}, "study")

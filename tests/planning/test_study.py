@@ -9,6 +9,7 @@ from planning.schema import config_schema
 from planning.study import read_study
 from sgdwalk.errors import InputError
 from sgdwalk.training import optimizers
+from sgdwalk.training.epochs import SAMPLINGS
 
 MINIMAL = {"grids": [{"model": "resnet14"}]}
 
@@ -170,6 +171,15 @@ def test_every_key_of_the_schema_is_described():
         ({"steps": 600, "epochs": 3}, r"steps 600 and epochs 3; allowed: one of them"),
         ({"epochs": 3, "dataset": "mine.npz"}, r"epochs: 3; the size of dataset 'mine.npz' is not"),
         ({"batch_size": 1438}, r"batch_size: 1438; allowed: at most 1437, the training samples"),
+        (
+            {"batch_size": 1438, "drop_last": True, "epochs": 3},
+            r"batch_size: 1438; allowed: at most 1437, the training samples",
+        ),
+        ({"batch_size": 1438, "sampling": "replacement"}, r"batch_size: 1438; allowed: at most"),
+        ({"sampling": "replacment"}, r"sampling: 'replacment'; did you mean 'replacement'\?"),
+        ({"drop_last": 1}, r"drop_last: 1; allowed: a boolean"),
+        ({"model": "mlp1_100"}, r"model 'mlp1_100': it needs two layers or more"),
+        ({"model": "mpl3_100"}, r"did you mean 'mlp3_100'\?"),
         ({"model": "alex"}, r"grids\[0\]\.model: model 'alex' cannot take images of 8x8 pixels"),
         ({"model": "resnet_mnist", "dataset": "cifar10"}, r"one channel, not 3"),
         ({"model": "vgg9", "batch_size": 4}, r"batch_size: 4; allowed for vgg9"),
@@ -201,6 +211,43 @@ def test_a_run_has_one_name_by_steps_and_by_epochs():
 def test_a_length_in_a_grid_is_instead_of_the_default_one():
     runs = study(defaults={"steps": 900}, grids=[{"model": "fc3", "epochs": 60}]).runs
     assert [run.training["steps"] for run in runs.values()] == [720]
+
+
+def test_epochs_count_the_batches_that_are_drawn():
+    def steps(**settings):
+        recording = {"windows": [{"length": 100}]}
+        grids = [{"model": "fc3", "epochs": 60, **settings}]
+        (run,) = study(grids=grids, recording=recording).runs.values()
+        return run.training["steps"]
+
+    assert steps(drop_last=True) == 60 * 11
+    assert steps(sampling="replacement") == 60 * 12
+    assert steps(sampling="replacement", drop_last=True) == 60 * 11
+    assert steps(batch_size=1437 // 3) == steps(batch_size=1437 // 3, drop_last=True) == 60 * 3
+
+
+def test_how_batches_are_drawn_is_in_the_name_where_it_is_not_the_default():
+    def said(**settings):
+        (run,) = study(grids=[{"model": "fc3", "steps": 600, **settings}]).runs.values()
+        return run.id, repr(run.training)
+
+    plain = said()
+    assert plain[0] == "fc3-digits-bs128-lr0.1-steps600-seed0"
+    assert said(drop_last=False, sampling="epochs") == plain
+    full, shown = said(drop_last=True)
+    assert full == "fc3-digits-bs128-lr0.1-drop_last_true-steps600-seed0"
+    assert '"drop_last": true' in shown
+    drawn, shown = said(sampling="replacement")
+    assert drawn == "fc3-digits-bs128-lr0.1-sampling_replacement-steps600-seed0"
+    assert '"sampling": "replacement"' in shown
+    assert said(drop_last="true")[0] == full  # from the command line
+
+
+def test_a_batch_of_one_is_refused_only_where_it_is_drawn():
+    vgg9 = {"model": "vgg9", "batch_size": 4}
+    for choice in ({"drop_last": True}, {"sampling": "replacement"}):
+        assert len(study(grids=[{**vgg9, **choice}]).runs) == 1
+        refused("batch_size: 1; allowed for vgg9", grids=[{**vgg9, **choice, "batch_size": 1}])
 
 
 def test_epochs_count_the_batches_of_each_batch_size():
@@ -272,7 +319,9 @@ def test_runs_that_differ_by_their_seed_alone_are_an_ensemble():
     ]
 
 
-def test_optimizers_of_the_schema_are_those_of_the_library():
-    assert set(config_schema()["$defs"]["training"]["properties"]["optimizer"]["enum"]) == set(
-        optimizers.NAMES
-    )
+@pytest.mark.parametrize(
+    ("key", "names"), [("optimizer", optimizers.NAMES), ("sampling", SAMPLINGS)]
+)
+def test_names_of_the_schema_are_those_of_the_library(key, names):
+    described = config_schema()["$defs"]["training"]["properties"][key]["enum"]
+    assert set(described) == set(names)

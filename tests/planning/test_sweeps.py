@@ -24,6 +24,7 @@ def run(model="resnet14", batch_size=128, learning_rate=0.1, seed=0, **others):
         "steps": 1000,
         "dataset": "digits",
         "dataset_options": {},
+        "drop_last": False,
         **others,
     }
 
@@ -57,6 +58,11 @@ def test_runs_of_as_many_epochs_are_compared_where_their_steps_differ():
     assert chosen(depth_and_batch, runs) == ["0", "1"]
     runs += [run(model, steps=60) for model in ("resnet14", "resnet20", "resnet56")]
     assert chosen(depth_and_batch, runs) == ["1", "3", "4", "5"]
+    runs = [  # passes of 5 and of 2 steps, where the last batch is left out
+        run(batch_size=256, steps=50, drop_last=True),
+        run(batch_size=512, steps=20, drop_last=True),
+    ]
+    assert chosen(depth_and_batch, [*runs, run("vgg9")]) == ["0", "1"]
     runs = [run(dataset="own.npz"), run(dataset="own.npz", batch_size=64)]
     assert chosen(depth_and_batch, runs) == ["0", "1"]
 

@@ -28,7 +28,7 @@ def loop(path, steps=50, *, lr=0.1, momentum=0.0, watch=None, epoch_at=(), **opt
             seen["position"].append(flat(model.parameters()))
             seen["gradient"].append(flat(p.grad for p in model.parameters()))
             seen["loss"].append(loss.item())
-            recorder.record(loss)
+            recorder.record(loss, len(labels))
             optimizer.step()
             if step + 1 in epoch_at:
                 recorder.record_epoch(train_loss=1.5, test_accuracy=0.25)
@@ -154,6 +154,29 @@ def test_increments_are_positions_not_gradients(tmp_path):
     )
 
 
+def test_sizes_of_batches_are_kept_where_they_are_told_at_every_step(tmp_path):
+    def record(name, sizes):
+        model = nn.Linear(3, 2)
+        with TrajectoryRecorder(model, tmp_path / name, window=5) as recorder:
+            for samples in sizes:
+                model(torch.randn(4, 3)).sum().backward()
+                recorder.record(0.0, samples)
+        return Trajectory(tmp_path / name).batch_size
+
+    sizes = [4, 4, 1, 4, 4, 1]
+    assert record("told.h5", sizes).tolist() == sizes
+    assert record("silent.h5", [None] * 6) is None
+    assert record("at_times.h5", [4, None, 1, 4, 4, 1]) is None
+    assert record("nothing.h5", []) is None
+
+
+@pytest.mark.parametrize("samples", [0, -3])
+def test_a_batch_without_samples_is_refused(tmp_path, samples):
+    recorder = TrajectoryRecorder(nn.Linear(2, 2), tmp_path / "t.h5")
+    with pytest.raises(InputError, match=f"record: {samples} samples; allowed: 1 or more, or None"):
+        recorder.record(0.0, samples)
+
+
 def test_probe_is_evaluated_at_recorded_steps_only(tmp_path):
     calls = []
 
@@ -182,7 +205,7 @@ def test_a_resumed_recording_equals_an_uninterrupted_one(tmp_path, stop):
             loss = nn.functional.cross_entropy(model(inputs), labels)
             optimizer.zero_grad()
             loss.backward()
-            recorder.record(loss)
+            recorder.record(loss, len(labels))
             optimizer.step()
 
     recorder = TrajectoryRecorder(model, tmp_path / "t.h5", resumable=True, **options)
@@ -205,6 +228,7 @@ def test_a_resumed_recording_equals_an_uninterrupted_one(tmp_path, stop):
 def assert_same(a, b):
     np.testing.assert_array_equal(a.loss, b.loss)
     np.testing.assert_array_equal(a.gradient_norm, b.gradient_norm)
+    np.testing.assert_array_equal(a.batch_size, b.batch_size)
     for one, other in ((a.epochs, b.epochs), (a.gradients, b.gradients)):
         assert one.keys() == other.keys()
         for name in one:

@@ -34,7 +34,7 @@ class Kept:
     def __init__(self, model):
         self.model, self.loss, self.gradient, self.position = model, [], [], []
 
-    def record(self, loss):
+    def record(self, loss, samples):
         self.loss.append(loss)
         self.gradient.append(torch.cat([p.grad.reshape(-1).clone() for p in parameters(self)]))
         self.position.append(torch.cat([p.detach().reshape(-1).clone() for p in parameters(self)]))

@@ -157,10 +157,12 @@ def test_divergence_is_a_result(tmp_path, dataset):
     [
         {"momentum": 0.9, "nesterov": True, "schedule": "cosine", "warmup": 20},
         {"optimizer": "adamw", "learning_rate": 0.002, "weight_decay": 0.1, "loss": "mse"},
+        {"drop_last": True},
+        {"sampling": "replacement"},
     ],
-    ids=["momentum", "adamw"],
+    ids=["momentum", "adamw", "drop_last", "replacement"],
 )
-def test_the_state_of_optimizer_and_schedule_is_resumed(tmp_path, dataset, training):
+def test_the_state_of_optimizer_schedule_and_batches_is_resumed(tmp_path, dataset, training):
     training = {**training, "steps": 60}
     recording = {"windows": ({"length": 20, "stride": 1}, {"length": 10, "stride": 3})}
     settings = {"training": training, "recording": recording}

@@ -49,7 +49,7 @@ def test_another_seed_makes_an_ensemble(smoke_copy):
     grid = "  - learning_rate: [0.05, 0.1]\n"
     more = grid + "  - {learning_rate: 0.1, seed: 1}\n"
     smoke_copy.edit("studies/smoke.yaml", grid, more)
-    name = "resnet8-digits-bs64-lr0.1-steps240"
+    name = "resnet8-digits-bs64-lr0.1-drop_last_true-steps240"
     target = "results/smoke/tables/ensembles.csv"
     plan = smoke_copy.plan(target)
     assert plan["train"] == 1

@@ -5,7 +5,9 @@ import pytest
 
 from sgdwalk.landscape import file as landscape_file
 
-RUN, OTHER = (f"resnet8-digits-bs64-lr{rate}-steps240-seed0" for rate in ("0.05", "0.1"))
+RUN, OTHER = (
+    f"resnet8-digits-bs64-lr{rate}-drop_last_true-steps240-seed0" for rate in ("0.05", "0.1")
+)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ def test_every_run_has_its_files(smoke):
     for run in smoke.runs():
         trajectory = Trajectory(run / "trajectory.h5")
         assert trajectory.steps == 240
+        assert set(trajectory.batch_size) == {64}
         assert [(w.length, w.stride, w.start) for w in trajectory.windows] == [
             *((60, 1, 60 * i) for i in range(4)),
             (60, 4, 0),
@@ -40,7 +41,7 @@ def test_every_run_has_its_files(smoke):
 def test_training_learns(smoke):
     for run in smoke.runs():
         epochs = Trajectory(run / "trajectory.h5").epochs
-        assert len(epochs["step"]) == 240 // 23
+        assert len(epochs["step"]) == 240 // 22  # full batches of 64 of 1,437 samples
         assert epochs["train_loss"][-1] < 0.5 * epochs["train_loss"][0]
         assert epochs["test_accuracy"][-1] > 0.8
 

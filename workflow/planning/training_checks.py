@@ -11,6 +11,7 @@ from planning.schema import suggestion
 from sgdwalk.datasets import names as dataset_names
 from sgdwalk.errors import InputError
 from sgdwalk.networks.names import check_images, check_name
+from sgdwalk.training.epochs import last_batch_size, steps_per_epoch
 from sgdwalk.training.optimizers import check_optimizer
 from sgdwalk.training.schedules import learning_rate_factor
 from sgdwalk.user_code import is_factory
@@ -20,7 +21,7 @@ _NO_SINGLE_SAMPLE = ("vgg9",)
 
 
 def steps_of(epochs: int, training: Mapping[str, Any], where: str) -> int:
-    """Optimizer steps of so many passes over the training set.
+    """Optimizer steps of so many passes over the training set, or of as many draws.
 
     Raises:
         InputError: if the size of the training set is not known before it is made.
@@ -31,7 +32,7 @@ def steps_of(epochs: int, training: Mapping[str, Any], where: str) -> int:
             f"{where}.epochs: {epochs}; the size of dataset {training['dataset']!r} is not known "
             "before it is read; allowed: steps instead"
         )
-    return epochs * -(-size.samples // training["batch_size"])
+    return epochs * steps_per_epoch(size.samples, training["batch_size"], training["drop_last"])
 
 
 def check_training(training: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> None:
@@ -112,7 +113,8 @@ def _check_size(training: Mapping[str, Any], where: str) -> None:
             f"{where}.batch_size: {batch}; allowed: at most {size.samples}, the training samples "
             f"of dataset {training['dataset']!r}"
         )
-    if training["model"] in _NO_SINGLE_SAMPLE and 1 in (batch, size.samples % batch):
+    last = last_batch_size(size.samples, batch, training["drop_last"], training["sampling"])
+    if training["model"] in _NO_SINGLE_SAMPLE and 1 in (batch, last):
         raise InputError(
             f"{where}.batch_size: {batch}; allowed for {training['model']}, whose batch "
             f"normalisation needs two samples: one that does not leave a batch of one of the "

@@ -1,7 +1,8 @@
 """Tail indices of what a recorded walk keeps of its gradients, window by window, with their nulls.
 
-An epoch's last minibatch may be smaller than the others and its noise larger, which would look like
-heavy tails: the last step of every epoch is left out everywhere.
+A minibatch that is smaller than the others, as an epoch's last one may be, has larger noise, which
+would look like heavy tails: its step is left out everywhere. Where the sizes of minibatches were
+not recorded the last step of every epoch is.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ class Gradients:
         series: (S, C) entries at fixed coordinates.
         layer: (C,) number of the layer of each of these.
         weight: (C,) parameters that each stands for.
-        noise_norm: (E, B) norms of minibatch gradients minus the epoch's mean.
+        noise_norm: (E, B) norms of full minibatches' gradients minus the epoch's mean.
         noise_gram: (E, n, n) inner products of the first n of these.
         mean_gradient: (E, m) entries of the mean.
 
-    The last step of each epoch is in none of them.
+    Steps with a smaller minibatch are in none of them.
     """
 
     entries: np.ndarray
@@ -76,8 +77,9 @@ def gradients_between(
     sizes: np.ndarray,
     first: int,
     stop: int,
+    batch_size: np.ndarray | None = None,
 ) -> Gradients:
-    """What was recorded from one step to another.
+    """What was recorded from one step to another, of minibatches of full size.
 
     Args:
         recorded: gradient samples and series of the whole run, as in a trajectory file; any may be
@@ -86,28 +88,42 @@ def gradients_between(
         sizes: (L,) parameters of each layer.
         first: first step.
         stop: step after the last; epochs count if they lie within wholly.
+        batch_size: (steps,) samples of every minibatch of the run; None where that is not known.
     """
     norms = epochs.get("noise_norm", np.zeros((0, 0)))
-    per_epoch = norms.shape[1]
+    grams = epochs.get("noise_gram", np.zeros((0, 0, 0)))
+    count, per_epoch = norms.shape
     series = recorded.get("series_gradient", np.zeros((stop, 0)))
     entries = recorded.get("sample_value", np.zeros((stop, 0)))
     index = recorded.get("series_index", np.zeros(0, int))
     layer = np.searchsorted(np.cumsum(sizes), index, side="right")
-    steps = np.arange(first, min(stop, max(len(series), len(entries))))
-    begin, end, kept = 0, 0, per_epoch
-    if per_epoch > 1:
-        steps = steps[(steps + 1) % per_epoch != 0]
-        begin, end, kept = -(-first // per_epoch), stop // per_epoch, per_epoch - 1
+    length = max(len(series), len(entries))
+    full = _full(batch_size, per_epoch, max(length, count * per_epoch))
+    steps = np.arange(first, min(stop, length, len(full)))
+    steps = steps[full[steps]]
+    begin, end = (-(-first // per_epoch), stop // per_epoch) if per_epoch > 1 else (0, 0)
     here = slice(begin, max(begin, end))
+    # those that are full in every epoch, so that epochs have as many each
+    kept = np.flatnonzero(full[: count * per_epoch].reshape(norms.shape)[here].all(axis=0))
+    first_kept = kept[kept < grams.shape[1]]
     return Gradients(
         entries=entries[steps].astype(float),
         series=series[steps].astype(float),
         layer=layer,
         weight=(sizes / np.maximum(np.bincount(layer, minlength=len(sizes)), 1))[layer],
-        noise_norm=norms[here, :kept],
-        noise_gram=epochs.get("noise_gram", np.zeros((0, 0, 0)))[here, :kept, :kept],
+        noise_norm=norms[here][:, kept],
+        noise_gram=grams[here][:, first_kept][:, :, first_kept],
         mean_gradient=epochs.get("mean_gradient", np.zeros((0, 0)))[here].astype(float),
     )
+
+
+def _full(batch_size: np.ndarray | None, per_epoch: int, steps: int) -> np.ndarray:
+    """Whether the minibatch of each step is, or may be taken to be, as large as any."""
+    if batch_size is not None and len(batch_size):
+        return batch_size == batch_size.max()
+    if per_epoch > 1:
+        return np.arange(1, steps + 1) % per_epoch != 0
+    return np.ones(steps, bool)
 
 
 @dataclass(frozen=True)

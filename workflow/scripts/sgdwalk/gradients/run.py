@@ -86,9 +86,10 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
     """Tail indices and histograms of what was recorded along the walk; why some are missing."""
     windows, layers = first_family(trajectory.windows), trajectory.layers
     recorded, sizes = trajectory.gradients, np.array([size for _, size in layers])
+    epochs, batch_size = trajectory.epochs, trajectory.batch_size
 
     def between(first: int, stop: int) -> Gradients:
-        return gradients_between(recorded, trajectory.epochs, sizes, first, stop)
+        return gradients_between(recorded, epochs, sizes, first, stop, batch_size)
 
     whole = between(0, trajectory.steps)
     parts = [between(w.start, w.start + w.length * w.stride) for w in windows]

@@ -69,7 +69,7 @@ class _Projections:
         self._projections: list[np.ndarray] = []
         self._squares: list[float] = []
 
-    def record(self, loss: float) -> None:
+    def record(self, loss: float, samples: int) -> None:
         gradients = (
             torch.zeros_like(p) if p.grad is None else p.grad.detach() for p in self._parameters
         )

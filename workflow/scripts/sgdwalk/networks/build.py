@@ -1,17 +1,19 @@
-"""The networks by name: the 46 of the published study and ViT, other depths of them, your own.
+"""The networks by name: the 46 of the published study, ViT and an MLP, others like them, your own.
 
-Names of the study (Chen, Qu, Gong 2022, Neural Networks 149): `NETWORKS`. Beyond these,
-`resnet<6n+2>`, `wrn<6n+2>_<k>` and `fc<n>` are networks of any depth and width factor, with
-`_noshort` and `_nobatchnorm` for residual networks without shortcuts or without batch normalisation
-in their blocks. `resnet<depth>_16` is always the CIFAR network with 16 channels in its first
-stage, which tells depth 50 from the ImageNet network `resnet50`.
+`NETWORKS` has the names of the study (Chen, Qu, Gong 2022, Neural Networks 149) and of these two.
+Beyond these, `resnet<6n+2>`, `wrn<6n+2>_<k>` and `fc<n>` are networks of any depth and width
+factor, with `_noshort` and `_nobatchnorm` for residual networks without shortcuts or without batch
+normalisation in their blocks. `resnet<depth>_16` is always the CIFAR network with 16 channels in
+its first stage, which tells depth 50 from the ImageNet network `resnet50`. `mlp<layers>_<width>` is
+a multilayer perceptron: as many linear layers as in `fc<layers>`, but with biases, of any width,
+and with torch's own initial weights, uniform within one over the square root of the fan-in.
 
-All are initialised as in the study: convolutions Kaiming normal (fan-in), batch normalisation to 1
-and 0, linear layers normal with standard deviation 1e-3, biases 0, so that the first outputs are
-near zero and the first loss is near log(number of classes). That is hard on fully connected
-networks: each layer shrinks its signal about a hundredfold, so the first gradient has norm 4e-4 in
-fc3, 2e-8 in fc5 (on 3x32x32 noise) and is lost in single precision in fc20 and deeper ones, which
-therefore stay where they are.
+All others are initialised as in the study: convolutions Kaiming normal (fan-in), batch
+normalisation to 1 and 0, linear layers normal with standard deviation 1e-3, biases 0, so that the
+first outputs are near zero and the first loss is near log(number of classes). That is hard on fully
+connected networks: each layer shrinks its signal about a hundredfold, so the first gradient has
+norm 4e-4 in fc3, 2e-8 in fc5 (on 3x32x32 noise) and is lost in single precision in fc20 and deeper
+ones, which therefore stay where they are.
 """
 
 from collections.abc import Callable
@@ -26,6 +28,7 @@ from sgdwalk.networks.names import (
     check_images,
     check_name,
     fully_connected_depth,
+    perceptron,
     residual,
 )
 from sgdwalk.networks.residual import ResidualNetwork
@@ -75,7 +78,8 @@ def build_network(
     if options:
         raise InputError(f"model {name!r} takes no options, but got {', '.join(sorted(options))}")
     model = _definition(name, input_shape)(input_shape, num_classes)
-    initialise(model)
+    if perceptron(name) is None:  # which keeps torch's own weights
+        initialise(model)
     if name == "vit":
         from sgdwalk.networks.adapted import initialise_embedding
 
@@ -109,6 +113,12 @@ def _definition(name: str, shape: tuple[int, ...]) -> Callable[[tuple[int, ...],
     depth = fully_connected_depth(name)
     if depth is not None:
         return lambda shape, classes: plain.fully_connected(shape, classes, depth)
+    mlp = perceptron(name)
+    if mlp is not None:
+        layers, width = mlp.layers, mlp.width
+        return lambda shape, classes: plain.fully_connected(
+            shape, classes, layers, width, bias=True
+        )
     network = residual(name)
     if network is not None:
         return _residual(network)

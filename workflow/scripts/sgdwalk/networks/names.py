@@ -28,6 +28,7 @@ NETWORKS: tuple[str, ...] = (
     "fc20",
     "fc56",
     "fc110",
+    "mlp3_100",
     "simplenet",
     "resnet_mnist",
     "vit",
@@ -43,6 +44,20 @@ _RESIDUAL = re.compile(
     r"(?P<noshort>_noshort)?(?P<nobatchnorm>_nobatchnorm)?"
 )
 _FULLY_CONNECTED = re.compile(r"fc(?P<depth>\d+)")
+_PERCEPTRON = re.compile(r"mlp(?P<layers>\d+)_(?P<width>\d+)")
+
+
+@dataclass(frozen=True)
+class PerceptronName:
+    """What the name of a multilayer perceptron says.
+
+    Attributes:
+        layers: linear layers.
+        width: outputs of each but the last.
+    """
+
+    layers: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -100,10 +115,30 @@ def fully_connected_depth(name: str) -> int | None:
     return int(match["depth"])
 
 
+def perceptron(name: str) -> PerceptronName | None:
+    """Read a multilayer perceptron off its name; None for other networks.
+
+    Raises:
+        InputError: if there is no such number of layers or width.
+    """
+    match = _PERCEPTRON.fullmatch(name)
+    if match is None:
+        return None
+    layers, width = int(match["layers"]), int(match["width"])
+    if layers < 2:
+        raise InputError(
+            f"model {name!r}: it needs two layers or more, as one alone has no width; a single "
+            "linear layer is fc1, without biases"
+        )
+    if width < 1:
+        raise InputError(f"model {name!r}: the width must be 1 or larger")
+    return PerceptronName(layers, width)
+
+
 def check_name(name: str) -> None:
     """Raise an `InputError`, with the nearest valid name, if there is no such network."""
     known = name in NETWORKS or is_factory(name)
-    if known or residual(name) is not None or fully_connected_depth(name) is not None:
+    if known or any(read(name) for read in (residual, fully_connected_depth, perceptron)):
         return
     nearest = get_close_matches(name, NETWORKS, n=1, cutoff=0)[0]
     raise InputError(
@@ -114,7 +149,7 @@ def check_name(name: str) -> None:
 
 def check_images(name: str, shape: tuple[int, ...]) -> None:
     """Raise an `InputError` if the network cannot take inputs of this shape."""
-    if is_factory(name) or fully_connected_depth(name) is not None:
+    if is_factory(name) or fully_connected_depth(name) or perceptron(name):
         return
     if len(shape) != 3:
         raise InputError(

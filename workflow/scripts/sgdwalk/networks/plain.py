@@ -8,13 +8,18 @@ from torch import Tensor, nn
 
 
 def fully_connected(
-    input_shape: tuple[int, ...], num_classes: int, depth: int, width: int = 100
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    depth: int,
+    width: int = 100,
+    *,
+    bias: bool = False,
 ) -> nn.Module:
-    """``depth`` linear layers without bias, ``width`` wide, with ReLU between them."""
+    """``depth`` linear layers, ``width`` wide, with ReLU between them."""
     sizes = [math.prod(input_shape), *[width] * (depth - 1), num_classes]
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs, bias=False), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs, bias=bias), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 

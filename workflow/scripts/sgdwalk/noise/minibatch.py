@@ -1,8 +1,8 @@
 """Gradient noise at fixed weights: many independent minibatches, no walk between them.
 
 Along the walk a gradient's noise is mixed with its drift. Here the weights stand still: every
-minibatch is drawn from a fresh shuffle and augmented as in training, the network is in train mode,
-and what its gradients and losses differ by is noise alone.
+minibatch is drawn from a fresh shuffle, or with replacement, and augmented, all as in training, the
+network is in train mode, and what its gradients and losses differ by is noise alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def minibatch_noise(
 
     Args:
         model: the network; it is left in train mode.
-        batches: the training set in batches of full size, shuffled by a seed of its own.
+        batches: the training set in batches of full size, drawn by a seed of their own.
         last: the training set in batches as small as the last one of an epoch, None if all are
             full. Only their loss is used: a mixture of sizes would look like heavy tails.
         draws: number of minibatches n, at least 2.
@@ -108,11 +108,6 @@ def minibatch_noise(
     return MinibatchNoise(
         losses, float(loss_mean), float(loss_variance), squared_mean**0.5, gram.numpy(), kept
     )
-
-
-def last_batch_size(samples: int, size: int) -> int:
-    """Samples in the last minibatch of an epoch."""
-    return samples % size or size
 
 
 def _mixed(full: np.ndarray, small: np.ndarray, share: float) -> tuple[float, float]:

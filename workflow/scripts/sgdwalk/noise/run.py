@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from sgdwalk.datasets.prepared import Dataset, read_dataset
-from sgdwalk.noise.minibatch import MinibatchNoise, last_batch_size, minibatch_noise
+from sgdwalk.noise.minibatch import MinibatchNoise, minibatch_noise
 from sgdwalk.noise.results import RunNoise
 from sgdwalk.training.batches import Batches
 from sgdwalk.training.checkpoints import checkpoints_by_step, load_checkpoint, restoring
+from sgdwalk.training.epochs import last_batch_size
 from sgdwalk.training.settings import TrainingSettings
 from sgdwalk.training.setup import criterion, initial_network, training_batches
 
@@ -82,7 +83,7 @@ def _batches(
 ) -> tuple[Batches, Batches | None]:
     """Batches of full size, and as small as an epoch's last one, if that is smaller.
 
-    They share no shuffle with training or with other checkpoints.
+    They share no shuffle or draw with training or with other checkpoints.
     """
 
     def batches(size: int, kind: int) -> Batches:
@@ -90,7 +91,8 @@ def _batches(
         return training_batches(data, training, device, size=size, seed=own)
 
     size = training.batch_size
-    last = last_batch_size(len(data.train_labels), size)
+    samples = len(data.train_labels)
+    last = last_batch_size(samples, size, training.drop_last, training.sampling)
     return batches(size, 1), batches(last, 2) if last < size else None
 
 

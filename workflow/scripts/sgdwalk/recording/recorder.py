@@ -166,14 +166,23 @@ class TrajectoryRecorder:
             self._journal.close()
             raise
 
-    def record(self, loss: torch.Tensor | float) -> None:
+    def record(self, loss: torch.Tensor | float, samples: int | None = None) -> None:
         """Record one step; call after ``backward()`` and before ``optimizer.step()``.
 
         Args:
             loss: the loss at the current position, a number or a tensor with one element.
+            samples: samples of the minibatch; kept if told at every step, so that analyses can tell
+                batches that are smaller than the others.
+
+        Raises:
+            InputError: for a minibatch without samples.
         """
+        if samples is not None and samples < 1:
+            raise InputError(f"record: {samples} samples; allowed: 1 or more, or None")
         recorded = [f for f in self._families if self.step % f.stride == 0]
         self._journal.append("loss", np.float64(torch.as_tensor(loss).item()))
+        if samples is not None:
+            self._journal.append("batch_size", np.int64(samples))
         if self._probe is not None:
             value = float(self._probe()) if recorded else np.nan
             self._journal.append("probe_loss", np.float64(value))

@@ -55,6 +55,7 @@ class Trajectory:
         origin: where the run comes from.
         loss: (steps,) minibatch loss of every step.
         gradient_norm: (steps,) norm of every minibatch gradient.
+        batch_size: (steps,) samples of every minibatch; None where the loop did not tell.
         epochs: dict of arrays, one row per epoch.
 
     Raises:
@@ -72,6 +73,8 @@ class Trajectory:
             self.origin = hdf5.origin(file)
             self.loss = _array(file["steps"], "loss")
             self.gradient_norm = _array(file["steps"], "gradient_norm")
+            told = "batch_size" in file["steps"]
+            self.batch_size = _array(file["steps"], "batch_size") if told else None
             self.epochs = {name: data[()] for name, data in file["epochs"].items()}
 
     @cached_property

@@ -66,6 +66,8 @@ def _write_steps(group: h5py.Group, journal: Journal) -> None:
     ):
         if journal.rows(name):
             hdf5.put(group, name, journal.read(name), meaning)
+    if journal.rows("batch_size") == journal.rows("loss") > 0:  # told at every step
+        hdf5.put(group, "batch_size", journal.read("batch_size"), "samples of each minibatch")
 
 
 def _write_family(windows: h5py.Group, journal: Journal, length: int, stride: int) -> None:

@@ -20,8 +20,13 @@ _EVALUATION_BATCH = 1024
 class Recorder(Protocol):
     """What the loop tells of its walk; ``TrajectoryRecorder`` is one."""
 
-    def record(self, loss: float) -> None:
-        """Called at every step between ``backward()`` and ``optimizer.step()``."""
+    def record(self, loss: float, samples: int) -> None:
+        """Called at every step between ``backward()`` and ``optimizer.step()``.
+
+        Args:
+            loss: mean loss of the minibatch.
+            samples: in it.
+        """
 
     def record_epoch(self, **values: float) -> None:
         """Called after every epoch."""
@@ -125,7 +130,7 @@ def train(
             return run.step
         run.optimizer.zero_grad()
         loss.backward()
-        recorder.record(value)  # the gradient of the loss, before it is clipped
+        recorder.record(value, len(labels))  # the loss's gradient, before it is clipped
         if run.clip is not None:
             nn.utils.clip_grad_norm_(run.model.parameters(), run.clip)
         run.optimizer.step()

@@ -37,6 +37,8 @@ class TrainingSettings:
     label_corruption: float = 0.0
     dataset_seed: int = 0
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    drop_last: bool = False
+    sampling: str = "epochs"
 
 
 @dataclass(frozen=True)

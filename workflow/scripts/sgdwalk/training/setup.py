@@ -100,14 +100,14 @@ def training_batches(
     size: int | None = None,
     seed: int | None = None,
 ) -> Batches:
-    """Minibatches of a run's training set on the device, augmented as in training.
+    """Minibatches of a run's training set on the device, drawn and augmented as in training.
 
     Args:
         data: the run's dataset.
         training: the run's settings.
         device: where the batches are.
         size: samples per batch, if not those of the run.
-        seed: of shuffling and augmentation, if not the run's.
+        seed: of drawing and augmentation, if not the run's.
     """
     kind = augmentation.default_augmentation(data.name) if training.augment else "none"
     return Batches(
@@ -116,4 +116,6 @@ def training_batches(
         training.batch_size if size is None else size,
         training.seed if seed is None else seed,
         augmentation.augmentation(kind, data.black.to(device)),
+        drop_last=training.drop_last,
+        sampling=training.sampling,
     )

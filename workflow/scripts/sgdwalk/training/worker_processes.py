@@ -53,7 +53,7 @@ class Job:
 class _Silent:
     """Keeps nothing."""
 
-    def record(self, loss: float) -> None:
+    def record(self, loss: float, samples: int) -> None:
         pass
 
     def record_epoch(self, **values: float) -> None:
