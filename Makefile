@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/installed
 SLURM := .venv-slurm
 
-.PHONY: help run test test-cluster plan venv venv-slurm bench lint manual
+.PHONY: help calibrate run test test-cluster plan venv venv-slurm bench lint manual
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -35,6 +35,10 @@ lint: $(READY) ## all checks of form: ruff, snakefmt, snakemake, types, rooms
 	$(BIN)/snakemake --lint
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# The table of docs/calibration.md: half an hour on two cores.
+calibrate: $(READY) ## write the page of how often intervals hold the truth, docs/calibration.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m calibration
 
 bench: $(READY) ## timings side by side with other packages
 	$(BIN)/python -m benchmarks

@@ -1,6 +1,6 @@
 """SGD as a random walk on the loss landscape of a deep network, measured.
 
-dataset -> train -> diffusion -> diffusion_table, fig2_superdiffusion
+dataset -> train -> diffusion -> diffusion_table, fig2_superdiffusion, fig_longest_run
 train -> noise -> gradients -> gradients_table, fig5_gradients
 train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fig_walk_anatomy
 checkpoints -> hessian -> hessian_run -> figS2_hessian

@@ -60,10 +60,15 @@ def check_table(path: Path, runs: int) -> None:
     assert len({row["run"] for row in rows}) == runs, f"{path}: not all runs"
     for row in rows:
         for name in ("exponent_short", "exponent_max", "exponent_long"):
+            if not row[name]:
+                assert name in row["undefined"], f"{path}: {name} of {row['run']}: no reason"
+                continue
             low, value, high = (float(row[name + end]) for end in ("_low", "", "_high"))
             assert all(map(math.isfinite, (low, value, high))), f"{path}: {name} of {row['run']}"
             assert low <= value <= high, f"{path}: {name} of {row['run']} is outside its interval"
             assert -0.5 < value < 2.5, f"{path}: {name} of {row['run']} is {value}"
+            assert high - low <= 1, f"{path}: {name} of {row['run']} says nothing"
+    assert all(float(row["ragged_share"]) == 0 for row in rows), f"{path}: ragged batches"
 
 
 def check_figure(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command: what it says of a file, and one line and exit code 2 for a bad one."""
 
+import re
 import subprocess
 import sys
 
@@ -37,16 +38,21 @@ def test_info(walk, capsys):
 def test_analyse(walk, capsys):
     assert main(["analyse", str(walk)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("steps from")
-    rows = [line.split() for line in lines[2:]]
-    assert [row[:3] for row in rows] == [
-        ["1", "100", "1"],
-        ["101", "200", "1"],
-        ["201", "300", "1"],
-        ["1", "197", "4"],
+    rows = [re.split("  +", line) for line in lines]
+    head = next(i for i, row in enumerate(rows) if row[0] == "steps")
+    first = [row for row in rows[head + 1 :] if row[0]]  # of each window
+    assert [row[:3] for row in first] == [
+        ["1-100", "1", "1"],
+        ["101-200", "1", "1"],
+        ["201-300", "1", "1"],
+        ["1-197", "4", "4"],
     ]
-    for row in rows:  # Brownian motion
-        assert float(row[4]) == pytest.approx(1, abs=0.2)
+    for row in first:  # Brownian motion
+        cells = dict(zip(rows[head], row, strict=True))
+        assert float(cells["exponent"].split()[0]) == pytest.approx(1, abs=0.2)
+        assert float(cells["null exponent"].split()[0]) == pytest.approx(1, abs=0.1)
+        assert cells["misfit"].split()[1] == "%"
+        assert cells["null"] in ("inside", "outside")
 
 
 @pytest.mark.parametrize("command", ["info", "analyse"])

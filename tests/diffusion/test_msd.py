@@ -1,6 +1,5 @@
 """Mean squared displacements and their nulls, against positions, closed forms and the original."""
 
-from itertools import permutations
 from pathlib import Path
 
 import cases
@@ -11,7 +10,6 @@ from sgdwalk.diffusion.msd import (
     drift_removed_msd,
     local_exponent,
     mean_squared_displacement,
-    shuffled_null,
     squared_displacement,
 )
 from sgdwalk.errors import InputError
@@ -97,45 +95,6 @@ def test_local_exponent_follows_a_crossover():
     np.testing.assert_allclose(beta, expected, atol=0.06)
 
 
-def test_shuffled_null_has_the_closed_form_mean_over_all_orders():
-    """All 120 orders of five increments, against the closed form."""
-    increments = np.random.default_rng(3).standard_normal((5, 2)) + 0.5
-    every = [
-        mean_squared_displacement(increments[list(order)] @ increments[list(order)].T)[1]
-        for order in permutations(range(5))
-    ]
-    null = shuffled_null(increments @ increments.T, permutations=40)
-    np.testing.assert_allclose(null.mean, np.mean(every, axis=0), rtol=1e-12)
-
-
-def test_shuffled_null_of_a_drift_keeps_the_drift():
-    null = shuffled_null(np.ones((30, 30)), permutations=40, stride=2)
-    for curve in (null.mean, null.low, null.high):
-        np.testing.assert_allclose(curve, np.arange(1, 31) ** 2)
-    assert null.lags[-1] == 60
-
-
-def test_shuffled_band_holds_a_brownian_walk_and_not_a_persistent_one():
-    steps = np.random.default_rng(4).standard_normal((300, 40))
-    null = shuffled_null(steps @ steps.T)
-    msd = mean_squared_displacement(steps @ steps.T)[1]
-    inside = (null.low <= msd) & (msd <= null.high)
-    assert inside[:150].mean() > 0.8
-    assert (null.low < null.mean)[:150].all()
-    assert (null.mean < null.high)[:150].all()
-    persistent = steps[1:] + steps[:-1]
-    null = shuffled_null(persistent @ persistent.T)
-    msd = mean_squared_displacement(persistent @ persistent.T)[1]
-    assert (msd > null.high)[1:100].all()
-
-
-def test_shuffled_null_depends_on_its_seed_alone(walk):
-    gram = cases.gram_of_positions(walk)
-    first, again = (shuffled_null(gram, 40, seed=5) for _ in range(2))
-    np.testing.assert_array_equal(first.low, again.low)
-    assert not np.array_equal(first.low, shuffled_null(gram, 40, seed=6).low)
-
-
 def test_drift_removed_msd_is_that_of_the_walk_without_drift():
     """4000 dimensions average the noise away; the drift alone is 100 times the walk at lag T/4."""
     steps = np.random.default_rng(6).standard_normal((200, 4000))
@@ -173,7 +132,6 @@ def test_what_cannot_be_measured_is_refused():
     gram = np.eye(5)
     for call, said in [
         (lambda: mean_squared_displacement(gram, stride=0), "stride"),
-        (lambda: shuffled_null(gram, permutations=10), "permutations"),
         (lambda: drift_removed_msd(np.eye(2)), "at least 4"),
         (lambda: effective_dimension(np.eye(3)), "at least 4"),
         (lambda: local_exponent([1, 2, 3], [1, 0, 2]), "positive"),

@@ -20,7 +20,6 @@ MAY_BE_UNDEFINED = {
     *("exponent", "exponent_low", "exponent_high", "prefactor", "fit_low", "fit_high"),
     *("error", "msl_error", "msl_upper", "moments_error", "excursion_squared"),
 }
-NOT_GAUSSIAN = "effective_dimension takes increments for Gaussian"
 WITH_MSD = [walk for walk in cases.WALKS if walk.msd is not None and walk.msd(1) > 0]
 # One power law, and room for an excursion.
 ORDINARY = [walk for walk in cases.WALKS if walk.exponent not in (None, 2.0) and walk.dimension > 1]
@@ -83,7 +82,7 @@ def test_all_components_together_have_the_distances_of_the_walk(walk):
 
 
 @pytest.mark.parametrize("probe", [False, True], ids=["minibatch", "probe"])
-@cases.every_walk(zigzag=NOT_GAUSSIAN)
+@cases.every_walk()
 def test_a_window_has_finite_results_or_a_reason(walk, probe):
     found = analysed(walk(seed=int(probe)), probe)
     for name, values in cases.numbers(found):
@@ -116,6 +115,6 @@ def test_the_expected_msd_gives_the_autocorrelation(walk):
     np.testing.assert_array_less(np.abs(np.mean(curves, axis=0) - expected), 5 * error + 1e-9)
 
 
-@cases.every_walk(zigzag=NOT_GAUSSIAN, noisy_zigzag=NOT_GAUSSIAN, huge_step=NOT_GAUSSIAN)
+@cases.every_walk()
 def test_a_walk_has_no_more_effective_dimensions_than_its_space(walk):
     assert max(effective_dimension(cases.gram(walk(s))) for s in range(3)) < 2 * walk.dimension

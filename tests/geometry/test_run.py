@@ -146,7 +146,7 @@ def run_of(found):
         # the window's own; that in random order comes of it and needs no check
         (lambda w: analyse_window(w, None, (20, 50), 10, 0), (1, 2)),
         # the window's own, and that without its drift
-        (lambda w: analyse_diffusion(w.gram, permutations=40), (2, 2)),
+        (lambda w: analyse_diffusion(w.gram, signs=40), (2, 2)),
     ],
     ids=["geometry", "diffusion"],
 )

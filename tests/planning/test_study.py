@@ -69,8 +69,8 @@ def test_numbers_that_yaml_reads_as_strings_are_numbers(value):
 
 
 def test_strings_from_the_command_line_are_coerced_in_nested_sections_too():
-    result = study(diffusion={"permutations": "60"}, recording={"weights": "true"})
-    assert result.config["diffusion"]["permutations"] == 60
+    result = study(diffusion={"signs": "60"}, recording={"weights": "true"})
+    assert result.config["diffusion"]["signs"] == 60
     (run,) = result.runs.values()
     assert run.recording["weights"] is True
 

@@ -30,15 +30,17 @@ def walks_of(positions, gradients=None, stuck=None):
 
 
 def test_pure_noise_has_exponent_one():
-    hits = []
-    for seed in range(20):
+    """Of 40 ensembles at 95 %, fewer than 33 hold the truth once in 1000 times."""
+    exponents, whole = [], 0
+    for seed in range(40):
         walks = simulate_walkers(FLAT, 60, 200, seed=seed, noise=1e-3, start=(0, 0))
         result = stage_diffusion(walks, 0, 200)
-        exponent = result.exponent_long
-        hits.append(exponent.low <= 1 <= exponent.high)
-        assert exponent.value == pytest.approx(1, abs=0.05)
+        exponents.append(result.exponent_long)
+        whole += len(result.regimes) == 1
         np.testing.assert_allclose(result.msd[0], 2e-6, rtol=0.05)
-    assert np.mean(hits) >= 0.7
+    assert sum(one.low <= 1 <= one.high for one in exponents) >= 33
+    assert np.mean([one.value for one in exponents]) == pytest.approx(1, abs=0.02)
+    assert whole >= 33
 
 
 def test_descent_of_the_cone_without_noise_is_ballistic_and_its_end_is_at_rest():

@@ -135,7 +135,7 @@ def test_one_more_value_in_a_sweep_is_one_more_run_and_the_aggregates(smoke_copy
 
 
 def test_a_setting_of_one_analysis_reruns_that_analysis(smoke_copy):
-    plan = smoke_copy.plan("--config", "diffusion={permutations: 60}")
+    plan = smoke_copy.plan("--config", "diffusion={signs: 60}")
     assert plan["diffusion"] == 2
     assert not UPSTREAM & set(plan)
 

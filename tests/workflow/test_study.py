@@ -1,7 +1,6 @@
 """The real workflow on the smoke study: what comes out, and how wrong input is met."""
 
 import csv
-import math
 
 import matplotlib.image
 import numpy as np
@@ -58,9 +57,11 @@ def test_diffusion_is_of_the_recorded_windows(smoke):
             )
             assert record.lags[0] == window.stride
             assert record.msd[0] == pytest.approx(window.gram.trace() / 59)
-            found = record.exponent_long
-            assert found.low <= found.value <= found.high
-            assert (np.diff([fit.largest_lag for fit in record.shorter]) < 0).all()
+            for segment in record.regimes:
+                found = segment.exponent
+                assert found.low <= found.value <= found.high
+            assert record.quarter.largest_lag < record.regimes[-1].last_lag
+            assert record.ragged_share == 0
 
 
 def test_the_table_has_a_row_per_run_and_window(smoke):
@@ -69,7 +70,10 @@ def test_the_table_has_a_row_per_run_and_window(smoke):
     for row in rows:
         assert row["model"] == "resnet8"
         assert 1 <= int(row["regimes"]) <= 3
-        assert math.isfinite(float(row["exponent_long"]))
+        for name in ("exponent_short", "exponent_max", "exponent_long"):
+            low, high = row[f"{name}_low"], row[f"{name}_high"]
+            assert float(high) - float(low) <= 1 if row[name] else name in row["undefined"]
+        assert row["inside_signs"] in ("yes", "no")
         assert row["mixed_versions"] == "no"
         one = int(row["regimes"]) == 1
         assert (row["crossover_lag"] == "") is one
@@ -124,10 +128,10 @@ def test_config_on_the_command_line_works_on_top_of_either(fresh_copy, study):
 
 
 def test_nested_config_on_the_command_line(fresh_copy):
-    result = fresh_copy.snakemake("-n", "--config", "diffusion={permutations: 50}")
+    result = fresh_copy.snakemake("-n", "--config", "diffusion={signs: 50}")
     assert result.returncode == 0
-    result = fresh_copy.snakemake("-n", "--config", "diffusion={permutations: 5}")
-    assert "diffusion.permutations: 5; allowed: an integer of at least 40" in result.stdout
+    result = fresh_copy.snakemake("-n", "--config", "diffusion={signs: 5}")
+    assert "diffusion.signs: 5; allowed: an integer of at least 40" in result.stdout
 
 
 @pytest.mark.parametrize(

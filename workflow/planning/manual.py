@@ -21,7 +21,7 @@ _HEAD = """# The config of a study
 One YAML file is one study. Every key is listed here with its default; a key that is not here is
 an error. A study needs only `grids`; `defaults` and each grid take the keys of *training settings*.
 `--config` changes single values on the command line, for example
-`--config 'diffusion={permutations: 200}'`. This page is written by `make manual` from
+`--config 'diffusion={signs: 400}'`. This page is written by `make manual` from
 `workflow/schemas/`, which has a file for each section.
 """
 

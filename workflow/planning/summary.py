@@ -9,6 +9,8 @@ from pathlib import Path
 from sgdwalk.files.table import aligned, estimate_cell
 from sgdwalk.fits.estimate import Estimate
 
+# Behind an exponent whose regime is no power law.
+_BENT = "~"
 _EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
 
 
@@ -36,6 +38,10 @@ def summary(study: str, tables: Path, figures: Path) -> str:
             "",
             *text,
             "",
+            f"{_BENT}: the curve bends there, the exponent is its mean slope. "
+            "Empty: an interval wider than 1; no crossover.",
+            *_warnings(rows),
+            "",
             "Tables:  " + "  ".join(sorted(path.as_posix() for path in tables.glob("*.csv"))),
             *(["Figures: " + "  ".join(drawn)] if drawn else []),
         ]
@@ -57,4 +63,12 @@ def _cells(row: dict[str, str]) -> list[str]:
 def _value(row: dict[str, str], name: str) -> str:
     cells = (row[name], row[f"{name}_low"], row[f"{name}_high"])
     estimate = Estimate(*(float(cell) if cell else nan for cell in cells))
-    return estimate_cell(estimate, 0 if name == "crossover_lag" else 2)
+    cell = estimate_cell(estimate, 0 if name == "crossover_lag" else 2)
+    bends = row.get(f"bends_{name.removeprefix('exponent_')}") == "yes"
+    return f"{cell} {_BENT}" if bends else cell
+
+
+def _warnings(rows: list[dict[str, str]]) -> list[str]:
+    ragged = sorted({row["run"] for row in rows if row.get("warning")})
+    said = "much of the squared gradient is that of ragged batches (`ragged_share`)"
+    return [f"{run}: {said}" for run in ragged]

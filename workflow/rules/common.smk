@@ -45,6 +45,8 @@ LEARNING_RATES = learning_rates(TRAINED)
 # the same where there is no other.
 MAIN_RUN = next(iter(STUDY.runs))
 SECOND_RUN = list(STUDY.runs)[:2][-1]
+# Where the walk has had most time: the first of those with the most steps.
+LONGEST_RUN = max(STUDY.runs, key=lambda run: TRAINED[run]["steps"])
 
 # Where files are.
 DATA = Path("results/data")
@@ -83,6 +85,7 @@ def figure(name):
 DIFFUSION_RESULTS = [
     TABLES / "exponents.csv",
     figure("fig2_superdiffusion"),
+    figure("fig_longest_run"),
     figure("figS1_long_lags"),
 ]
 GRADIENTS_RESULTS = [TABLES / "tails.csv", figure("fig5_gradients")]

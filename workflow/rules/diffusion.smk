@@ -81,6 +81,37 @@ rule fig2_superdiffusion:
         "../scripts/fig2_superdiffusion.py"
 
 
+rule fig_longest_run:
+    input:
+        RESULTS / "runs" / LONGEST_RUN / "diffusion.h5",
+    output:
+        report(
+            figure("fig_longest_run")[1],
+            category="Diffusion",
+            labels={"figure": "the longest run"},
+            caption="../report/fig_longest_run.rst",
+        ),
+        pdf=figure("fig_longest_run")[0],
+    log:
+        LOGS / "fig_longest_run.log",
+    benchmark:
+        LOGS / "fig_longest_run.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        run=LONGEST_RUN,
+        code=code_of("fig2_superdiffusion"),
+    message:
+        "Drawing the diffusion of the longest run, {params.run}"
+    script:
+        "../scripts/fig2_superdiffusion.py"
+
+
 rule figS1_long_lags:
     input:
         RESULTS / "runs" / SECOND_RUN / "diffusion.h5",

@@ -10,27 +10,29 @@ with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
     windows = first_family(run.windows)
     long = [window for window in run.windows if window not in windows]
-    names = ["msd", "all", "local", *(["long"] if long else []), "first", "exponents"]
-    figure, axes = style.panels(names)
+    figure, axes = style.panels(["msd", "nulls", "exponents", "local", "first", "all"])
     if windows:
-        panels.draw_msd_with_nulls(axes["msd"], windows)
-        panels.draw_every_msd(axes["all"], windows)
-        panels.draw_local_exponent(axes["local"], windows)
-        panels.draw_displacement_from_start(axes["first"], windows)
+        panels.draw_msd_with_regimes(axes["msd"], windows)
+        panels.draw_msd_with_nulls(axes["nulls"], windows)
         window_panels.draw_along_training(
             axes["exponents"],
             windows,
             panels.regime_exponent_series(windows),
             "exponent, 95 % interval",
             nulls=[1],
-            spacing=0.12,
+            spacing=0.25,
             letters=None,
         )
-        style.legend_below(figure, [axes["msd"]], columns=5)
+        panels.draw_local_exponent(axes["local"], windows)
+        panels.draw_displacement_from_start(axes["first"], windows)
+        panels.draw_every_msd(axes["all"], windows)
+        panels.draw_longer_strides(axes["all"], long)
+        panels.label_regimes(axes["all"])
+        style.legend_below(figure, [axes["all"]], columns=6)
     else:
         window_panels.say_no_window(axes.values())
-    if long:
-        panels.draw_every_msd(axes["long"], long)
-    figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
+    warning = panels.ragged_note(run.windows)
+    title = window_panels.run_title(snakemake.params.run, run.diverged_at, warning)
+    figure.suptitle(title, fontsize=9)
     style.save_figure(figure, snakemake.output)
     log(f"to look at: {snakemake.output[0]}")

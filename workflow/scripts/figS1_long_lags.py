@@ -21,7 +21,9 @@ with job(snakemake) as log:
             style.message(axes["long"], "no windows of longer stride\nin recording.windows")
     else:
         window_panels.say_no_window(axes.values())
-    figure.suptitle(window_panels.run_title(snakemake.params.run, run.diverged_at), fontsize=9)
+    warning = panels.ragged_note(run.windows)
+    title = window_panels.run_title(snakemake.params.run, run.diverged_at, warning)
+    figure.suptitle(title, fontsize=9)
     window_panels.tidy_log_ticks(axes.values())
     style.save_figure(figure, snakemake.output)
     log(f"to look at: {snakemake.output[0]}")

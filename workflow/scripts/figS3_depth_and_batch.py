@@ -30,10 +30,11 @@ with job(snakemake) as log:
         panels.label_colours(axes[row, "crossover_lag"], colours, by)
     first = axes[rows[0], "exponent_max"]
     panels.label_sources(first)
-    style.legend_below(figure, [first], columns=3)
+    style.legend_below(figure, [first], columns=4)
     lost = sum(point.seeds == 0 for point in points)
-    if lost:
-        figure.suptitle(f"{lost} of {len(points)} settings diverged in their first window")
+    said = [f"{lost} of {len(points)} settings diverged in their first window"] if lost else []
+    said += filter(None, [panels.ragged_runs(run for _, run in runs)])
+    figure.suptitle("\n".join(said), fontsize=9)
     style.save_figure(figure, snakemake.output)
     log(f"{len(runs)} runs, {len(points)} settings")
     log(f"to look at: {snakemake.output[0]}")

@@ -30,10 +30,11 @@ with job(snakemake) as log:
             diverged_at = runs[first_seed[rate]].diverged_at
             style.message(axes[rate], f"diverged at step {diverged_at}")
         axes[rate].set_title(rf"$\eta$ = {rate:g}", fontsize=8)
-    style.legend_below(figure, [axes["exponents"]], columns=4)
+    style.legend_below(figure, [axes["exponents"]], columns=5)
     shared = settings[0]
     title = f"{shared['model']}, {shared['dataset']}, batch size {shared['batch_size']}"
-    figure.suptitle(title, fontsize=9)
+    said = filter(None, [title, panels.ragged_runs(runs)])
+    figure.suptitle("\n".join(said), fontsize=9)
     style.save_figure(figure, snakemake.output)
     log(f"{len(runs)} runs, {len(points)} learning rates")
     log(f"to look at: {snakemake.output[0]}")

@@ -6,9 +6,16 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sgdwalk.errors import InputError
 from sgdwalk.public_names import VERSION
+
+if TYPE_CHECKING:
+    from sgdwalk.diffusion.window import WindowDiffusion
+
+REGIME_COLUMNS = ["steps", "stride", "from lag", "to", "exponent", "misfit", "null exponent"]
+REGIME_COLUMNS += ["null", "null about mean"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,30 +79,43 @@ def _walk(path: Path) -> Iterator[str]:
 
 
 def _analyse(path: Path) -> Iterator[str]:
-    from sgdwalk.diffusion.window import analyse_diffusion
-    from sgdwalk.files.table import aligned, estimate_cell
+    from sgdwalk.diffusion.run import analyse
+    from sgdwalk.files.table import aligned
     from sgdwalk.recording.trajectory import Trajectory
 
-    rows = [["steps from", "to", "stride", "regimes", "short", "max", "long", "crossover lag"]]
-    for window in Trajectory(path).windows:
-        found = analyse_diffusion(window.gram, window.stride)
-        rows.append(
-            [
-                # counted from 1, as on axes
-                str(window.start + 1),
-                str(int(window.step[-1]) + 1),
-                str(window.stride),
-                str(len(found.regimes)),
-                estimate_cell(found.exponent_short, 2),
-                estimate_cell(found.exponent_max, 2),
-                estimate_cell(found.exponent_long, 2),
-                estimate_cell(found.crossover_lag, 0),
-            ]
-        )
-    if len(rows) == 1:
+    result = analyse(Trajectory(path), signs=200, seed=0)
+    if not result.windows:
         raise InputError(f"{path}: no whole window was recorded, so there is nothing to analyse")
-    yield "Diffusion exponents with their 95 % intervals:"
-    yield from aligned(rows)
+    yield "Diffusion exponents with their 95 % intervals, one line per regime (- if wider than 1)."
+    yield "Misfit: of log MSD about its line; it bends where scatter explains less."
+    yield "Null: the same steps with random signs, alone and about their mean; 95 % of its curves."
+    yield from aligned([REGIME_COLUMNS, *(row for w in result.windows for row in _regimes(w))])
+    yield from result.warnings
+
+
+def _regimes(window: WindowDiffusion) -> Iterator[list[str]]:
+    """A row of `REGIME_COLUMNS` per regime; what is of the whole window stands in the first."""
+    from sgdwalk.files.table import estimate_cell
+
+    first = window.start + 1  # counted from 1, as on axes
+    steps = f"{first}-{first + (window.length - 1) * window.stride}"
+    nulls = (window.signs, window.signs_about_drift)
+    judged = ["-" if null is None else "inside" if null.inside else "outside" for null in nulls]
+    of_window, rest = [steps, str(window.stride)], judged
+    for i, segment in enumerate(window.regimes):
+        begins = f"{segment.first_lag:.0f}"
+        if 0 < i == len(window.regimes) - 1 and window.crossover_lag.defined:
+            begins = estimate_cell(window.crossover_lag, 0)
+        yield [
+            *of_window,
+            begins,
+            f"{segment.last_lag:.0f}",
+            estimate_cell(window.exponents[i], 2),
+            f"{100 * segment.misfit:.1f} %{' bends' if segment.bends else ''}",
+            estimate_cell(window.signs.exponents[i], 2),
+            *rest,
+        ]
+        of_window, rest = ["", ""], ["", ""]
 
 
 if __name__ == "__main__":

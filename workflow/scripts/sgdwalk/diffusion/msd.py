@@ -1,42 +1,21 @@
-"""How far the walk gets: mean squared displacements of a window, and what duller walks would give.
+"""How far the walk gets: mean squared displacements of a window, and its local exponents.
 
 Everything is computed from the Gram matrix of the window's increments (see ``geometry``). Lags are
 in optimizer steps: index difference times the window's stride.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sgdwalk.diffusion.lags import as_curve, logarithmic_selection
 from sgdwalk.errors import InputError
-from sgdwalk.geometry.distances import CheckedGram, as_gram, centred, squared_distances
-from sgdwalk.geometry.shuffled import shuffled_msd
+from sgdwalk.geometry.distances import as_gram, centred, squared_distances
 
 # Width, in the natural logarithm of the lag, of the Gaussian weights of the local exponent: it
 # averages over about a factor 2 of lag to either side.
 LOCAL_EXPONENT_WIDTH = 0.35
 # The bridge left by removing the drift is too short of long lags to say anything beyond this part.
 DRIFT_REMOVED_PART = 4
-NULL_BAND = (0.025, 0.975)
-
-
-@dataclass(frozen=True)
-class ShuffledNull:
-    """MSD of the same increments in random order.
-
-    Attributes:
-        lags: ``(T-1,)`` in optimizer steps.
-        mean: ``(T-1,)`` exact mean over all orders.
-        low: ``(T-1,)`` lower edge of the pointwise 95 % band.
-        high: ``(T-1,)`` upper edge.
-    """
-
-    lags: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 def mean_squared_displacement(gram: ArrayLike, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -105,39 +84,6 @@ def local_exponent(lags: ArrayLike, msd: ArrayLike) -> tuple[np.ndarray, np.ndar
     return lags[chosen], (weight * centred * y).sum(axis=1) / (weight * centred**2).sum(axis=1)
 
 
-def shuffled_null(
-    gram: ArrayLike, permutations: int = 100, seed: int = 0, stride: int = 1
-) -> ShuffledNull:
-    """MSD of the same increments in random order: what is left when all memory is destroyed.
-
-    Its mean over all orders is exact, see ``geometry.shuffled``; the band comes from permuted Gram
-    matrices.
-
-    Args:
-        gram: ``(T-1, T-1)`` inner products of increments.
-        permutations: number of random orders behind the band, at least 40 for 95 %.
-        seed: of the random orders.
-        stride: optimizer steps between recorded positions.
-
-    Returns:
-        A ``ShuffledNull``.
-
-    Raises:
-        InputError: as ``mean_squared_displacement``, or fewer than 40 permutations.
-    """
-    if permutations < 40:
-        raise InputError(f"permutations: {permutations}; a 95 % band needs at least 40")
-    checked = CheckedGram.of(gram)
-    values, count = checked.values, len(checked)
-    generator = np.random.default_rng(seed)
-    shuffled = np.empty((permutations, count))
-    for row in shuffled:
-        order = generator.permutation(count)
-        row[:] = _msd_of_positions(values[np.ix_(order, order)])
-    low, high = np.quantile(shuffled, NULL_BAND, axis=0)
-    return ShuffledNull(_lags(count + 1, stride), shuffled_msd(checked), low, high)
-
-
 def drift_removed_msd(gram: ArrayLike, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """MSD of the walk without its mean drift, which alone would give the exponent 2.
 
@@ -171,19 +117,3 @@ def _lags(positions: int, stride: int) -> np.ndarray:
 
 def _mean_by_lag(distances: np.ndarray) -> np.ndarray:
     return np.array([distances.diagonal(lag).mean() for lag in range(1, len(distances))])
-
-
-def _msd_of_positions(gram: np.ndarray) -> np.ndarray:
-    """MSD as ``|x_i|^2 + |x_j|^2 - 2 x_i.x_j`` in place: half the time of the exact way.
-
-    Its loss of digits, about ``T`` times that of float64, does not matter for increments in random
-    order.
-    """
-    np.cumsum(gram, axis=0, out=gram)
-    np.cumsum(gram, axis=1, out=gram)
-    squares = np.concatenate([[0.0], gram.diagonal()])
-    count = len(gram)
-    before, after = np.cumsum(squares), np.cumsum(squares[::-1])
-    products = [gram.diagonal(lag).sum() for lag in range(1, count)] + [0.0]
-    number = np.arange(count, 0, -1)
-    return (before[number - 1] + after[number - 1] - 2.0 * np.array(products)) / number

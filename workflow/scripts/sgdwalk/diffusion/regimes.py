@@ -1,14 +1,11 @@
-"""Diffusion regimes of an MSD curve: a continuous power law of one, two or three pieces.
+"""Diffusion regimes of an MSD curve: where it changes its slope, and the slopes.
 
-The logarithm of the MSD is taken as a piecewise linear function of the logarithm of the lag, plus
-errors that are correlated across lags. The number of pieces is chosen by the evidence (see
-``fits.piecewise_line``), an information criterion that takes the correlations into account.
-
-Besides the scatter of the estimate there is the model's own error: real curves bend, and in many
-dimensions their scatter is so small that without it every bend would be a regime. It is white, 1 %
-in log MSD at each lag or as much more as the data make probable, where regimes are counted.
-Once they are counted, and where the scatter is known, it may also be less, or intervals on a curve
-that is a power law would be too wide.
+A continuous line of one, two or three pieces through log MSD by log lag finds the segments. The
+exponent of a segment is the ordinary least-squares slope of its points, both ends included, and its
+interval is about the same slope of the expected curve, over realisations of the walk from the same
+start: nothing is assumed to be a power law. Beside it stands how far the points lie from their
+line, and how far scatter alone would put them: where it is further, the curve bends, and the
+exponent is its mean slope.
 """
 
 from __future__ import annotations
@@ -19,53 +16,49 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgdwalk.diffusion.covariance import brownian_covariance
-from sgdwalk.diffusion.lags import (
-    are_whole_window,
-    as_curve,
-    default_largest_lag,
-    logarithmic_selection,
-)
+from sgdwalk.diffusion.lags import as_curve, default_largest_lag, logarithmic_selection
+from sgdwalk.diffusion.scatter import Scatter
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.fits.piecewise_line import PiecewiseFit, evaluate_pieces, fit_pieces
+from sgdwalk.fits.pieces import MOST_PIECES, PieceFamily, Pieces, choose_pieces, slope_weights
 
 # What is said of a fit, each an `Estimate`.
 EXPONENTS = ("exponent_short", "exponent_max", "exponent_long", "crossover_lag")
-MAX_REGIMES = 3
 # A segment shorter than this factor of lag is a wiggle and not a regime.
 SEGMENT_FACTOR = 3.0
-# A further regime must make the data this many times as probable.
-ODDS = 10.0
-# Standard deviations of the model's own error, in log MSD: while regimes are counted, and after.
-MODEL_ERRORS = 0.01 * 2.0 ** np.arange(6)
-SMALLER_MODEL_ERRORS = (0.005, 0.0025, 0.001)
-# Tried where nobody says how the curve scatters: dimensions of a whole window's walk; relative
-# errors of a selection of lags.
-UNKNOWN_DIMENSIONS = 10.0 ** np.arange(5)
-UNKNOWN_ERRORS = 0.01 * 2.0 ** np.arange(7)
-# Exponents before the data speak: between rest (0) and ballistic flight (2), give or take.
-PRIOR_EXPONENT = 1.0
-PRIOR_SPREAD = 1.0
-COVERAGE = 0.95
 MIN_LAGS = 4
+# Of a curve whose scatter nobody knows: how far the points of a segment may lie from their line.
+MISFIT_WITHOUT_SCATTER = 0.02
+MISFIT_LEVEL = 0.95
+# An exponent whose interval is wider than this says nothing.
+WIDEST = 1.0
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One power-law piece of an MSD curve.
+    """One piece of an MSD curve.
 
     Attributes:
-        exponent: slope of log MSD by log lag.
+        exponent: least-squares slope of log MSD by log lag; without ends where nothing is known of
+            the scatter of the curve.
         first_lag: where it begins, in optimizer steps.
         last_lag: where it ends.
+        misfit: root mean square of log MSD about the segment's line.
+        misfit_expected: what scatter alone exceeds in 5 % of cases; nan where it is not known.
     """
 
-    ROW: ClassVar[str] = "exponent, its low and high end, first and last lag"
+    ROW: ClassVar[str] = "exponent, its low and high end, first and last lag, misfit, its 95 %"
 
     exponent: Estimate
     first_lag: float
     last_lag: float
+    misfit: float
+    misfit_expected: float
+
+    @property
+    def bends(self) -> bool:
+        """Whether it is further from a power law than scatter would put it."""
+        return self.misfit > self.misfit_expected
 
 
 @dataclass(frozen=True)
@@ -76,22 +69,16 @@ class Regimes:
         segments: the pieces, in order of lag.
         crossover_lag: lag at which the last segment begins; undefined for one regime.
         lags: ``(m,)`` the lags that were fitted.
-        fitted: ``(m,)`` the fitted MSD at them.
-        model_error: standard deviation allowed for the model's own error, in log MSD.
-        criterion: ``(3,)`` information criterion of one, two and three regimes, the smallest is
-            chosen: -2 log evidence, and 2 log 10 for each regime beyond the first; inf where the
-            lags span too little.
-        shorter: the same fit to the lags up to each of the parts of the largest that were asked
-            for, where enough are left: how the answer moves with the largest lag.
+        fitted: ``(m,)`` the continuous line through the MSD at them.
+        quarter: the same fit to lags up to a quarter of the window, or of half the largest lag of a
+            selection; None where too few are left.
     """
 
     segments: tuple[Segment, ...]
     crossover_lag: Estimate
     lags: np.ndarray
     fitted: np.ndarray
-    model_error: float
-    criterion: np.ndarray
-    shorter: tuple[Regimes, ...]
+    quarter: Regimes | None
 
     @property
     def exponent_short(self) -> Estimate:
@@ -119,174 +106,168 @@ class Regimes:
         return float(self.lags[-1])
 
 
-@dataclass(frozen=True)
-class _Scatter:
-    """A possible scatter of the log MSD: its covariance, and how much too low it is on average."""
-
-    covariance: np.ndarray
-    bias: np.ndarray
-
-    def at(self, chosen: np.ndarray) -> _Scatter:
-        return _Scatter(self.covariance[np.ix_(chosen, chosen)], self.bias[chosen])
-
-
 def fit_regimes(
     lags: ArrayLike,
     msd: ArrayLike,
-    covariance: ArrayLike | None = None,
+    scatter: Scatter | None = None,
     largest_lag: float | None = None,
-    shorter: tuple[float, ...] = (0.5, 0.25),
 ) -> Regimes:
     """Fit one to three diffusion regimes, each at least a factor 3 of lag long, to an MSD curve.
+
+    One more regime must lower the misfit by more than scatter does in 3 % of cases.
 
     Args:
         lags: ``(n,)`` increasing lags in optimizer steps; up to 15 per decade are fitted.
         msd: ``(n,)`` mean squared displacement.
-        covariance: ``(n, n)`` covariance of the logarithm of an unbiased estimate of the MSD, as
-            ``covariance.msd_covariance`` gives it. None where it is not known: then a
-            whole window is taken to scatter like a Brownian walk in as many dimensions as make
-            the data most probable, and a selection of lags with one relative error, correlated
-            over a factor e of lag, of the size that makes the data most probable. Intervals are
-            then good for an impression only.
+        scatter: of log MSD at the lags that are fitted, see `scatter`. None where nobody knows it:
+            then there are no intervals, and as many regimes as bring every segment within 2 % of
+            its line, root mean square.
         largest_lag: longest lag used. None: half the window for lags that run through all
             multiples of the first, otherwise all lags.
-        shorter: parts of the largest lag to which the fit is repeated.
-
-    Returns:
-        A ``Regimes``.
 
     Raises:
-        InputError: lags or MSD are no curve, the covariance does not fit them, or fewer than four
-            lags that span a factor of three are left.
+        InputError: lags or MSD are no curve, the scatter does not fit them, or fewer than four lags
+            that span a factor of three are left.
     """
     all_lags, all_msd = as_curve(lags, msd)
-    largest = default_largest_lag(all_lags) if largest_lag is None else largest_lag
-    chosen = logarithmic_selection(all_lags, largest)
-    if not _enough(all_lags[chosen]):
+    chosen = lags_to_fit(all_lags, largest_lag)
+    x, y = all_lags[chosen], all_msd[chosen]
+    if scatter is not None and scatter.draws.shape[1] != x.size:
         raise InputError(
-            f"lags: {chosen.size} from {all_lags[0]:g} to {largest:g}; a fit needs at least "
+            f"scatter: of {scatter.draws.shape[1]} lags; must be of the {x.size} that are fitted"
+        )
+    some = np.flatnonzero(x <= x[-1] / 2 * (1 + 1e-9))
+    fit = _fit(x, y, scatter)
+    if not _enough(x[some]):
+        return fit
+    fewer = _fit(x[some], y[some], None if scatter is None else scatter.at(some))
+    return replace(fit, quarter=fewer)
+
+
+def lags_to_fit(lags: np.ndarray, largest_lag: float | None = None) -> np.ndarray:
+    """Indices (m,) of the lags that `fit_regimes` takes: those its scatter must be of.
+
+    Args:
+        lags: ``(n,)`` increasing lags in optimizer steps.
+        largest_lag: as of `fit_regimes`.
+
+    Raises:
+        InputError: fewer than four lags that span a factor of three are left.
+    """
+    largest = default_largest_lag(lags) if largest_lag is None else largest_lag
+    chosen = logarithmic_selection(lags, largest)
+    if not _enough(lags[chosen]):
+        raise InputError(
+            f"lags: {chosen.size} from {lags[0]:g} to {largest:g}; a fit needs at least "
             f"{MIN_LAGS} that span a factor of {SEGMENT_FACTOR:g}"
         )
-    least_errors: tuple[float, ...] = ()
-    if covariance is None:
-        scatters = _possible_scatters(all_lags, chosen)
-    else:
-        values = _checked(covariance, all_lags.size)[np.ix_(chosen, chosen)]
-        scatters, least_errors = [_Scatter(values, _bias(values))], SMALLER_MODEL_ERRORS
-    x, y = all_lags[chosen], all_msd[chosen]
-    repeated = []
-    for part in shorter:
-        some = logarithmic_selection(x, part * x[-1])
-        if _enough(x[some]):
-            kept = [scatter.at(some) for scatter in scatters]
-            repeated.append(_fit(x[some], y[some], kept, least_errors))
-    return replace(_fit(x, y, scatters, least_errors), shorter=tuple(repeated))
+    return chosen
+
+
+def reported(fit: Regimes) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Exponents and crossover by name as a table may give them, and why those that are empty are.
+
+    An interval wider than 1 is no statement: the exponent is left empty.
+    """
+    found: dict[str, Estimate] = {"crossover_lag": fit.crossover_lag}
+    missing = {}
+    standing = [s.exponent for s in fit.segments if not _too_wide(s.exponent)]
+    for name, exponent in (
+        ("exponent_short", fit.exponent_short),
+        ("exponent_max", max(standing, key=float) if standing else fit.exponent_max),
+        ("exponent_long", fit.exponent_long),
+    ):
+        found[name] = exponent
+        if _too_wide(exponent):
+            found[name] = Estimate.undefined()
+            missing[name] = (
+                f"its interval, {exponent.low:.2f} to {exponent.high:.2f}, is wider than "
+                f"{WIDEST:g}: the window holds too little of it"
+            )
+    if len(fit.segments) == 1:
+        missing["crossover_lag"] = "one regime has no crossover"
+    elif not fit.crossover_lag.defined:
+        missing["crossover_lag"] = "its place cannot be told from the scatter"
+    return found, missing
+
+
+def _too_wide(exponent: Estimate) -> bool:
+    return bool(exponent.high - exponent.low > WIDEST)
 
 
 def _enough(lags: np.ndarray) -> bool:
-    return lags.size >= MIN_LAGS and lags[-1] >= SEGMENT_FACTOR * lags[0]
+    return lags.size >= MIN_LAGS and lags[-1] >= SEGMENT_FACTOR * lags[0] * (1 - 1e-9)
 
 
-def _bias(covariance: np.ndarray) -> np.ndarray:
-    """How much too low the logarithm of an unbiased estimate is: about half its variance."""
-    return 0.5 * covariance.diagonal()
-
-
-def _checked(covariance: ArrayLike, size: int) -> np.ndarray:
-    values = np.asarray(covariance, dtype=np.float64)
-    if values.shape != (size, size):
-        raise InputError(f"covariance: shape {values.shape}; must be {(size, size)}, as the lags")
-    if not np.isfinite(values).all():
-        raise InputError("covariance: must be finite")
-    if np.abs(values - values.T).max() > 1e-8 * np.abs(values).max():
-        raise InputError("covariance: must be symmetric")
-    if values.diagonal().min() < 0:
-        raise InputError("covariance: negative diagonal; must be variances")
-    return values
-
-
-def _possible_scatters(lags: np.ndarray, chosen: np.ndarray) -> list[_Scatter]:
-    if are_whole_window(lags):
-        unit = brownian_covariance(lags[chosen], lags.size + 1, lags[0])
-        return [_Scatter(unit / d, _bias(unit / d)) for d in UNKNOWN_DIMENSIONS]
-    x = np.log(lags[chosen])
-    unit = np.exp(-np.abs(x - x[:, None]))
-    return [_Scatter(error**2 * unit, np.zeros(x.size)) for error in UNKNOWN_ERRORS]
-
-
-def _fit(
-    lags: np.ndarray, msd: np.ndarray, scatters: list[_Scatter], least_errors: tuple[float, ...]
-) -> Regimes:
-    """Best number of regimes, under the errors that make the data most probable."""
-    best_value = np.inf
-    for scatter in scatters:
-        previous = np.inf
-        for model_error in MODEL_ERRORS:
-            fits = [_pieces(lags, msd, scatter, model_error, k) for k in range(1, MAX_REGIMES + 1)]
-            criterion = _criterion(fits)
-            chosen = fits[int(criterion.argmin())]
-            if chosen is not None and criterion.min() < best_value:
-                best_value = criterion.min()
-                best = (chosen, scatter, model_error, criterion)
-            if criterion.min() > previous:
-                break
-            previous = criterion.min()
-    fit, scatter, model_error, criterion = best
-    if model_error == MODEL_ERRORS[0]:
-        for smaller in least_errors:
-            again = _pieces(lags, msd, scatter, smaller, fit.slopes.size)
-            if again is not None and again.log_evidence > fit.log_evidence:
-                fit, model_error = again, smaller
-    return _regimes(lags, fit, float(model_error), criterion)
-
-
-def _pieces(
-    lags: np.ndarray, msd: np.ndarray, scatter: _Scatter, model_error: float, count: int
-) -> PiecewiseFit | None:
-    return fit_pieces(
-        np.log(lags),
-        np.log(msd) + scatter.bias,
-        scatter.covariance + model_error**2 * np.eye(lags.size),
-        pieces=count,
-        min_width=np.log(SEGMENT_FACTOR),
-        prior_slope=PRIOR_EXPONENT,
-        prior_spread=PRIOR_SPREAD,
-        coverage=COVERAGE,
-    )
-
-
-def _criterion(fits: list[PiecewiseFit | None]) -> np.ndarray:
-    return np.array(
-        [
-            np.inf if fit is None else 2 * (k * np.log(ODDS) - fit.log_evidence)
-            for k, fit in enumerate(fits)
-        ]
-    )
-
-
-def _regimes(
-    lags: np.ndarray, fit: PiecewiseFit, model_error: float, criterion: np.ndarray
-) -> Regimes:
-    edges = [lags[0], *np.exp(fit.breakpoints), lags[-1]]
-    segments = tuple(
-        Segment(_estimate(slope, interval), float(first), float(last))
-        for slope, interval, first, last in zip(
-            fit.slopes, fit.slope_intervals, edges, edges[1:], strict=False
-        )
-    )
-    crossover = Estimate.undefined()
-    if len(segments) > 1:
-        crossover = _estimate(segments[-1].first_lag, np.exp(fit.breakpoint_intervals[-1]))
+def _fit(lags: np.ndarray, msd: np.ndarray, scatter: Scatter | None) -> Regimes:
+    x, y = np.log(lags), np.log(msd)
+    width = float(np.log(SEGMENT_FACTOR))
+    if scatter is None:
+        pieces, crossover = _few_pieces(x, y, width), None
+    else:
+        pieces, family = choose_pieces(x, y, scatter.weights, scatter.draws, width)
+        crossover = _crossovers(x, y - scatter.draws, family)
+    ends = list(zip(pieces.knots, pieces.knots[1:], strict=False))
     return Regimes(
-        segments=segments,
-        crossover_lag=crossover,
+        segments=tuple(_segment(lags, y, slice(a, b + 1), scatter) for a, b in ends),
+        crossover_lag=_crossover(lags, pieces, crossover),
         lags=lags,
-        fitted=np.exp(evaluate_pieces(np.log(lags), np.log(lags[0]), fit)),
-        model_error=model_error,
-        criterion=criterion,
-        shorter=(),
+        fitted=np.exp(pieces.fitted),
+        quarter=None,
     )
 
 
-def _estimate(value: float, interval: np.ndarray) -> Estimate:
-    return Estimate(float(value), float(interval[0]), float(interval[1]))
+def _segment(lags: np.ndarray, y: np.ndarray, part: slice, scatter: Scatter | None) -> Segment:
+    x = np.log(lags[part])
+    weights = slope_weights(x)
+    slope = float(weights @ y[part])
+    misfit = float(_misfit(y[None, part], x)[0])
+    first, last = float(lags[part][0]), float(lags[part][-1])
+    if scatter is None:
+        return Segment(Estimate(slope), first, last, misfit, float("nan"))
+    own = scatter.at(np.arange(part.start, part.stop))
+    expected = float(np.quantile(_misfit(own.draws, x), MISFIT_LEVEL))
+    return Segment(own.interval(slope, weights), first, last, misfit, expected)
+
+
+def _misfit(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Root mean square (K,) of rows (K, m) about their least-squares lines."""
+    offset = x - x.mean()
+    rest = y - y.mean(axis=1, keepdims=True)
+    rest = rest - np.outer(rest @ slope_weights(x), offset)
+    return np.sqrt((rest**2).mean(axis=1))
+
+
+def _few_pieces(x: np.ndarray, y: np.ndarray, width: float) -> Pieces:
+    """Fewest pieces of which each is near its line."""
+    found = None
+    for count in range(1, MOST_PIECES + 1):
+        family = PieceFamily(x, np.ones(x.size), count, width)
+        if not family:
+            break
+        found = family.pieces(y)
+        ends = zip(found.knots, found.knots[1:], strict=False)
+        parts = [slice(a, b + 1) for a, b in ends]
+        if max(_misfit(y[None, p], x[p])[0] for p in parts) <= MISFIT_WITHOUT_SCATTER:
+            break
+    assert found is not None  # one piece always is
+    return found
+
+
+def _crossovers(x: np.ndarray, drawn: np.ndarray, family: PieceFamily) -> np.ndarray | None:
+    """Log lag (K,) at which the last piece begins in what the expected curve may be."""
+    if family.count == 1:
+        return None
+    return x[family.knots[family.best(drawn), -2]]
+
+
+def _crossover(lags: np.ndarray, pieces: Pieces, drawn: np.ndarray | None) -> Estimate:
+    if len(pieces.knots) == 2:
+        return Estimate.undefined()
+    value = float(lags[pieces.knots[-2]])
+    if drawn is None:
+        return Estimate(value)
+    # Knots lie on lags: the truth may be half the way to the next.
+    half = np.log(lags[-1] / lags[0]) / (len(lags) - 1) / 2
+    low, high = np.exp(np.quantile(drawn, (0.025, 0.975)) + np.array([-half, half]))
+    return Estimate(value, float(min(low, value)), float(max(high, value)))

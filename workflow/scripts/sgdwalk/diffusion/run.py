@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from sgdwalk.diffusion.ragged import ragged_share, ragged_warning
 from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
 from sgdwalk.recording.trajectory import Trajectory
 
@@ -17,20 +18,33 @@ class RunDiffusion:
     diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
     origin: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever reads the numbers must know first, one line each."""
+        said = (ragged_warning(w.ragged_share, w.start, w.stride) for w in self.windows)
+        return [line for line in said if line]
 
-def analyse(trajectory: Trajectory, permutations: int, seed: int) -> RunDiffusion:
+
+def analyse(trajectory: Trajectory, signs: int, seed: int) -> RunDiffusion:
     """Analyse every window of a run.
 
     Args:
         trajectory: its record.
-        permutations: random orders behind the band of the shuffled null.
-        seed: of those orders.
+        signs: draws of random signs behind the bands of the nulls.
+        seed: of all draws.
 
     Raises:
         InputError: if a Gram matrix is none, or a window is too short for a fit.
     """
     windows = tuple(
-        analyse_diffusion(window.gram, window.stride, permutations, seed, window.start)
+        analyse_diffusion(
+            window.gram,
+            window.stride,
+            signs,
+            seed,
+            window.start,
+            ragged_share(trajectory, window.start, window.length, window.stride),
+        )
         for window in trajectory.windows
     )
     return RunDiffusion(windows, trajectory.diverged_at)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sgdwalk.diffusion.regimes import EXPONENTS
+from sgdwalk.diffusion.ragged import WARNED_ABOVE
+from sgdwalk.diffusion.regimes import EXPONENTS, Segment
 from sgdwalk.diffusion.run import RunDiffusion
-from sgdwalk.diffusion.window import WindowDiffusion
+from sgdwalk.diffusion.window import MSDNull, WindowDiffusion
 from sgdwalk.files.table import versions_cell
 from sgdwalk.fits.estimate import Estimate
+
+# Exponents that belong to one regime each.
+OF_REGIMES = ("exponent_short", "exponent_max", "exponent_long")
 
 
 def exponent_rows(
@@ -35,4 +39,48 @@ def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
         row[name] = getattr(window, name) if window else Estimate.undefined()
     row["regimes"] = len(window.regimes) if window else None
     row["effective_dimension"] = window.effective_dimension if window else None
+    for name in OF_REGIMES:
+        row |= _of_regime(name, window)
+    nulls: dict[str, MSDNull | None] = {
+        "signs": window.signs if window else None,
+        "signs_about_drift": window.signs_about_drift if window else None,
+    }
+    for label, null in nulls.items():
+        row[f"inside_{label}"] = _yes_or_no(null.inside if null else None)
+        row[f"p_{label}"] = null.p_value if null else None
+    for name in OF_REGIMES:
+        shorter = window and window.quarter
+        row[f"quarter_{name}"] = getattr(shorter, name) if shorter else Estimate.undefined()
+    row["ragged_share"] = window and window.ragged_share
+    row["warning"] = "ragged batches" if (row["ragged_share"] or 0) > WARNED_ABOVE else None
+    row["undefined"] = (
+        "; ".join(f"{key}: {why}" for key, why in window.missing.items()) if window else None
+    )
     return row
+
+
+def _of_regime(name: str, window: WindowDiffusion | None) -> dict[str, Any]:
+    """What stands beside the exponent of one regime: its misfit, and the nulls over its lags."""
+    which = window.regime_of(name) if window else None
+    kind = name.removeprefix("exponent_")
+    segment: Segment | None = None
+    signs = about_drift = Estimate.undefined()
+    if window is not None and which is not None:
+        segment = window.regimes[which]
+        signs = window.signs.exponents[which]
+        about_drift = _exponent(window.signs_about_drift, which)
+    return {
+        f"misfit_{kind}": segment and segment.misfit,
+        f"misfit_expected_{kind}": segment and segment.misfit_expected,
+        f"bends_{kind}": _yes_or_no(segment.bends if segment else None),
+        f"signs_{name}": signs,
+        f"signs_about_drift_{name}": about_drift,
+    }
+
+
+def _exponent(null: MSDNull | None, which: int) -> Estimate:
+    return null.exponents[which] if null else Estimate.undefined()
+
+
+def _yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"

@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgdwalk.diffusion.covariance import brownian_covariance, msd_covariance
-from sgdwalk.diffusion.lags import as_curve, logarithmic_selection
+from sgdwalk.diffusion.lags import as_curve
 from sgdwalk.diffusion.msd import (
     drift_removed_msd,
     local_exponent,
     mean_squared_displacement,
-    shuffled_null,
     squared_displacement,
 )
-from sgdwalk.diffusion.regimes import EXPONENTS, Regimes, Segment, fit_regimes
+from sgdwalk.diffusion.regimes import WIDEST, Regimes, Segment, fit_regimes, lags_to_fit, reported
+from sgdwalk.diffusion.scatter import Scatter, window_scatter
+from sgdwalk.diffusion.signs import SignNull, sign_null
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
+from sgdwalk.geometry.shuffled import shuffled_msd
 
-# The covariance follows from the MSD, whose fit needs the covariance: twice round is enough.
-COVARIANCE_ROUNDS = 2
 _AREA = "parameter^2"
 
 
 @dataclass(frozen=True)
+class MSDNull:
+    """MSD of the window's steps without correlations, at the f lags that were fitted."""
+
+    mean: Annotated[np.ndarray, "(f,) exact mean msd", _AREA]
+    low: Annotated[np.ndarray, "(f,) lower edge of the band of 95 % of whole curves", _AREA]
+    high: Annotated[np.ndarray, "(f,) upper edge of that band", _AREA]
+    exponents: Annotated[
+        tuple[Estimate, ...], "exponents over the lags of each regime, of 95 % of null curves"
+    ]
+    p_value: Annotated[float, "probability that a null curve strays as far as the walk's"]
+    inside: Annotated[bool, "whether the walk's msd is within the band at every fitted lag"]
+
+
+@dataclass(frozen=True)
 class ShorterFit:
-    """Exponents of the same fit to fewer lags."""
+    """Exponents of the same fit to lags up to a quarter of the window."""
 
-    ROW: ClassVar[str] = "largest lag; first, largest and last exponent"
-
-    largest_lag: float
-    exponent_short: float
-    exponent_max: float
-    exponent_long: float
+    largest_lag: Annotated[float, "largest lag of the fit", "step"]
+    regimes: Annotated[tuple[Segment, ...], "regimes in order of lag", "1; step"]
+    exponent_short: Annotated[Estimate, "exponent of the first regime"]
+    exponent_max: Annotated[Estimate, "largest exponent of all regimes"]
+    exponent_long: Annotated[Estimate, "exponent of the last regime"]
+    crossover_lag: Annotated[Estimate, "lag at which the last of several regimes begins", "step"]
+    missing: Annotated[dict[str, str], "why this number is left empty"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ class WindowDiffusion:
     length: Annotated[int, "T, recorded positions"]
     stride: Annotated[int, "optimizer steps between recorded positions", "step"]
     start: Annotated[int, "optimizer steps taken before the first position", "step"]
-    lags: Annotated[np.ndarray, "(T-1,) lags of msd and its nulls", "step"]
+    lags: Annotated[np.ndarray, "(T-1,) lags of msd and shuffled_mean", "step"]
     msd: Annotated[np.ndarray, "(T-1,) time-averaged mean squared displacement", _AREA]
     squared_displacement: Annotated[
         np.ndarray, "(T-1,) squared distance from the first position", _AREA
@@ -56,45 +70,85 @@ class WindowDiffusion:
     shuffled_mean: Annotated[
         np.ndarray, "(T-1,) mean msd of the same increments in random order", _AREA
     ]
-    shuffled_low: Annotated[np.ndarray, "(T-1,) 2.5 % quantile of that msd", _AREA]
-    shuffled_high: Annotated[np.ndarray, "(T-1,) 97.5 % quantile of that msd", _AREA]
     drift_lags: Annotated[np.ndarray, "(d,) lags of drift_removed", "step"]
     drift_removed: Annotated[
         np.ndarray, "(d,) msd without the mean drift, corrected for the bridge", _AREA
     ]
     effective_dimension: Annotated[float, "number of equal, independent directions of the walk"]
+    ragged_share: Annotated[
+        float | None, "share of the squared gradient from batches smaller than the others"
+    ]
+    drifts: Annotated[bool, "whether a drift or relaxation common to all realisations was found"]
     fit_lags: Annotated[np.ndarray, "(f,) lags that were fitted", "step"]
     fitted: Annotated[np.ndarray, "(f,) fitted msd at them", _AREA]
     regimes: Annotated[tuple[Segment, ...], "regimes in order of lag", "1; step"]
-    shorter: Annotated[tuple[ShorterFit, ...], "the same fit to fewer lags", "step; 1"]
+    quarter: Annotated[ShorterFit | None, "the same fit to lags up to a quarter of the window"]
+    signs: Annotated[MSDNull, "null: random signs of the increments"]
+    signs_about_drift: Annotated[
+        MSDNull | None, "null: random signs of the increments about their mean"
+    ]
     exponent_short: Annotated[Estimate, "exponent of the first regime"]
     exponent_max: Annotated[Estimate, "largest exponent of all regimes"]
     exponent_long: Annotated[Estimate, "exponent of the last regime"]
     crossover_lag: Annotated[Estimate, "lag at which the last of several regimes begins", "step"]
+    missing: Annotated[dict[str, str], "why this part could not be had"]
+
+    @property
+    def bends(self) -> bool:
+        """Whether a regime is further from a power law than scatter would put it."""
+        return any(segment.bends for segment in self.regimes)
+
+    @property
+    def exponents(self) -> tuple[Estimate, ...]:
+        """Exponent of each regime; undefined where its interval is wider than 1."""
+        return tuple(
+            Estimate.undefined() if e.high - e.low > WIDEST else e
+            for e in (segment.exponent for segment in self.regimes)
+        )
+
+    def regime_of(self, name: str) -> int | None:
+        """Index of the regime whose exponent `exponent_short`, `_max` or `_long` is, if any."""
+        value = getattr(self, name).value
+        return next((i for i, s in enumerate(self.regimes) if s.exponent.value == value), None)
 
 
 def analyse_diffusion(
-    gram: ArrayLike, stride: int = 1, permutations: int = 100, seed: int = 0, start: int = 0
+    gram: ArrayLike,
+    stride: int = 1,
+    signs: int = 200,
+    seed: int = 0,
+    start: int = 0,
+    ragged_share: float | None = None,
 ) -> WindowDiffusion:
     """Mean squared displacement, nulls and regimes of one window.
 
     Args:
         gram: (T-1, T-1) inner products of increments.
         stride: optimizer steps between recorded positions.
-        permutations: random orders behind the band of the shuffled null.
-        seed: of those orders.
+        signs: draws of random signs behind the bands of the nulls.
+        seed: of all draws.
         start: optimizer steps taken before the first position; kept with the result.
+        ragged_share: see `ragged.ragged_share`; kept with the result.
 
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.
     """
     gram = CheckedGram(gram)
     lags, msd = mean_squared_displacement(gram, stride)
-    null = shuffled_null(gram, permutations, seed, stride)
-    dimension = effective_dimension(gram)
-    fit, _ = fit_window(lags, msd, dimension)
+    fit, scatter = fit_window(gram, stride, seed)
+    numbers, missing = reported(fit)
     local_lags, local = local_exponent(lags, msd)
     drift_lags, drift_removed = drift_removed_msd(gram, stride)
+    curve = msd[np.rint(fit.lags / stride).astype(int) - 1]
+    about_drift = None
+    if scatter.drifts:
+        about_drift = _null(gram, fit, curve, stride, signs, seed, keep_drift=True)
+    else:
+        missing["signs_about_drift"] = "no drift was found"
+    if fit.quarter is None:
+        missing["quarter"] = "too few lags up to a quarter of the window"
+    if ragged_share is None:
+        missing["ragged_share"] = "it is not known how large the batches were"
     return WindowDiffusion(
         length=len(lags) + 1,
         stride=stride,
@@ -104,51 +158,65 @@ def analyse_diffusion(
         squared_displacement=squared_displacement(gram, stride)[1],
         local_lags=local_lags,
         local_exponent=local,
-        shuffled_mean=null.mean,
-        shuffled_low=null.low,
-        shuffled_high=null.high,
+        shuffled_mean=shuffled_msd(gram),
         drift_lags=drift_lags,
         drift_removed=drift_removed,
-        effective_dimension=dimension,
+        effective_dimension=effective_dimension(gram),
+        ragged_share=ragged_share,
+        drifts=scatter.drifts,
         fit_lags=fit.lags,
         fitted=fit.fitted,
         regimes=fit.segments,
-        shorter=tuple(_shorter(fewer) for fewer in fit.shorter),
-        **{name: getattr(fit, name) for name in EXPONENTS},
+        quarter=_shorter(fit.quarter),
+        signs=_null(gram, fit, curve, stride, signs, seed),
+        signs_about_drift=about_drift,
+        missing=missing,
+        **numbers,
     )
 
 
-def _shorter(fit: Regimes) -> ShorterFit:
-    exponents = (fit.exponent_short, fit.exponent_max, fit.exponent_long)
-    return ShorterFit(fit.largest_lag, *map(float, exponents))
-
-
-def fit_window(
-    lags: ArrayLike, msd: ArrayLike, effective_dimension: float
-) -> tuple[Regimes, np.ndarray]:
-    """Regimes of a whole window's MSD, and the covariance that the fitted MSD implies.
-
-    Starts from the covariance of Brownian motion in as many dimensions; fits, computes the
-    covariance of a Gaussian walk that has the fitted MSD, and fits again, twice.
+def fit_window(gram: ArrayLike, stride: int = 1, seed: int = 0) -> tuple[Regimes, Scatter]:
+    """Regimes of a window's MSD, and the scatter that they were judged by.
 
     Args:
-        lags: ``(T-1,)`` all lags of the window, ``stride .. (T-1) stride`` optimizer steps.
-        msd: ``(T-1,)`` its time-averaged MSD.
-        effective_dimension: of the walk, at least 1, see `geometry.effective_dimension`.
-
-    Returns:
-        The regimes, and the covariance ``(n, n)`` of log MSD at the fitted lags,
-        ``regimes.lags``.
+        gram: (T-1, T-1) inner products of increments.
+        stride: optimizer steps between recorded positions.
+        seed: of the draws of the scatter.
 
     Raises:
-        InputError: as ``fit_regimes`` and ``msd_covariance``.
+        InputError: if the Gram matrix is none, or the window is too short for a fit.
     """
-    x, y = as_curve(lags, msd)
-    positions, stride = x.size + 1, int(x[0])
-    chosen = logarithmic_selection(x)
-    x, y = x[chosen], y[chosen]
-    covariance = brownian_covariance(x, positions, stride) / effective_dimension
-    for _ in range(COVARIANCE_ROUNDS):
-        fitted = fit_regimes(x, y, covariance, x[-1], shorter=()).fitted
-        covariance = msd_covariance(x, fitted, effective_dimension, positions, stride)
-    return fit_regimes(x, y, covariance, x[-1]), covariance
+    gram = CheckedGram.of(gram)
+    lags, msd = mean_squared_displacement(gram, stride)
+    chosen = lags_to_fit(as_curve(lags, msd)[0])
+    scatter = window_scatter(gram, chosen + 1, seed)
+    return fit_regimes(lags, msd, scatter), scatter
+
+
+def _null(
+    gram: CheckedGram,
+    fit: Regimes,
+    curve: np.ndarray,
+    stride: int,
+    draws: int,
+    seed: int,
+    keep_drift: bool = False,
+) -> MSDNull:
+    index = np.rint(fit.lags / stride).astype(int)
+    null: SignNull = sign_null(gram, index, draws, seed, keep_drift)
+    ends = [(s.first_lag / stride, s.last_lag / stride) for s in fit.segments]
+    return MSDNull(
+        mean=null.mean,
+        low=null.low,
+        high=null.high,
+        exponents=tuple(null.slope(first, last) for first, last in ends),
+        p_value=null.p_value(curve),
+        inside=null.inside(curve),
+    )
+
+
+def _shorter(fit: Regimes | None) -> ShorterFit | None:
+    if fit is None:
+        return None
+    numbers, missing = reported(fit)
+    return ShorterFit(largest_lag=fit.largest_lag, regimes=fit.segments, missing=missing, **numbers)

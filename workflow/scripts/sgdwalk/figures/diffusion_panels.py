@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from sgdwalk.diffusion.ragged import WARNED_ABOVE
+from sgdwalk.diffusion.regimes import Segment
 from sgdwalk.diffusion.window import WindowDiffusion
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import (
@@ -25,19 +27,48 @@ REGIMES = {
     "exponent_max": ("s", "C1", "steepest"),
     "exponent_long": ("^", "C2", "last"),
 }
+# Of the line of a regime, by whether it bends.
+_REGIME_LINE: dict[bool, style.Look] = {
+    False: {"color": "k", "lw": 0.9},
+    True: {"color": "k", "lw": 0.9, "ls": (0, (3, 1.5))},
+}
+_LONGER_STRIDE: style.Look = {"color": "tab:red", "lw": 0.9, "ls": "--"}
+
+
+def draw_msd_with_regimes(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
+    """MSD of the first, middle and last window, and the line of each regime over its lags.
+
+    Regimes without an exponent, see `WindowDiffusion.exponents`, have no line.
+    """
+    for window, colour in shown_windows(windows):
+        axis.plot(window.lags, window.msd, color=colour, lw=3, alpha=0.4, label=start_label(window))
+        for segment, exponent in zip(window.regimes, window.exponents, strict=True):
+            if exponent.defined:
+                axis.plot(*_line(window, segment), **_REGIME_LINE[segment.bends])
+    _label_msd(axis)
+    axis.legend(loc="best")
 
 
 def draw_msd_with_nulls(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
-    """MSD of the first, middle and last window, beside both nulls: random order, no drift."""
-    for window, colour in shown_windows(windows):
-        axis.plot(window.lags, window.msd, color=colour, label=start_label(window))
-        axis.plot(window.lags, window.shuffled_mean, color=colour, lw=0.8, ls=":")
-        band = (window.shuffled_low, window.shuffled_high)
-        axis.fill_between(window.lags, *band, color=colour, alpha=0.2, lw=0)
-        axis.plot(window.drift_lags, window.drift_removed, color=colour, lw=0.8, ls="--")
-    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel=MSD)
-    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: steps in random order")
-    axis.plot([], [], color=style.NULL_COLOUR, ls="--", label="null: mean drift removed")
+    """MSD of the last window beside its nulls: random signs, random order, no drift."""
+    window, colour = shown_windows(windows)[-1]
+    axis.plot(window.lags, window.msd, color=colour, label="as walked")
+    for null, look, label in (
+        (window.signs, style.NULL_COLOUR, "random signs"),
+        (window.signs_about_drift, "tab:orange", "about the mean"),
+    ):
+        if null is not None:
+            label = f"{label}, p = {null.p_value:.2g}"
+            axis.plot(window.fit_lags, null.mean, color=look, lw=0.8, label=label)
+            axis.fill_between(window.fit_lags, null.low, null.high, color=look, alpha=0.25, lw=0)
+    look_random: style.Look = {"color": "tab:red", "lw": 0.8, "ls": ":"}
+    axis.plot(window.lags, window.shuffled_mean, label="random order", **look_random)
+    look_bridge: style.Look = {"color": colour, "lw": 0.8, "ls": "--"}
+    axis.plot(window.drift_lags, window.drift_removed, label="drift removed", **look_bridge)
+    _label_msd(axis)
+    axis.set_title(start_label(window), fontsize=7)
+    style.make_headroom(axis, 0.25)
+    axis.legend(loc="upper left")
 
 
 def draw_every_msd(
@@ -61,10 +92,17 @@ def draw_every_msd(
         axis.plot(window.lags, window.msd, color=colour, lw=width)
         if shuffled:
             axis.plot(window.lags, window.shuffled_mean, color=colour, lw=0.7, ls=":")
-    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel=MSD)
+    _label_msd(axis)
     if limits is not None:
         axis.set_ylim(limits)
     style.colour_bar(axis, first_steps(windows), "$t_w$")
+
+
+def draw_longer_strides(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
+    """MSD of windows that do not hold every step, dashed, into a panel of those that do."""
+    for i, window in enumerate(windows):
+        label = None if i else "longer stride"
+        axis.plot(window.lags, window.msd, label=label, **_LONGER_STRIDE)
 
 
 def msd_limits(windows: Sequence[WindowDiffusion]) -> tuple[float, float]:
@@ -89,11 +127,11 @@ def draw_local_by_stride(
     for colour, window in zip(style.colours(len(short)), short, strict=True):
         _draw_local(axis, window, color=colour)
     for window in long:
-        _draw_local(axis, window, color="tab:red", ls="--")
+        _draw_local(axis, window, **_LONGER_STRIDE)
     axis.plot([], [], color=style.NULL_COLOUR, label="every step")
     if long:
         label = f"every {long[0].stride} steps"
-        axis.plot([], [], color="tab:red", ls="--", label=label)
+        axis.plot([], [], label=label, **_LONGER_STRIDE)
     _label_local(axis)
     axis.legend(loc="best")
 
@@ -107,11 +145,64 @@ def draw_displacement_from_start(axis: Axes, windows: Sequence[WindowDiffusion])
 
 
 def regime_exponent_series(windows: Sequence[WindowDiffusion]) -> list[Series]:
-    """Exponents of the first, the steepest and the last regime by window."""
-    return [
-        Series(label, marker, colour, [getattr(window, name) for window in windows])
-        for name, (marker, colour, label) in REGIMES.items()
-    ]
+    """Exponents of the first, the steepest and the last regime by window.
+
+    A mark is open where the regime bends, a bar behind it is its null of random signs, a dash
+    at the exponent of the fit to shorter lags, and a cross says that there is none.
+    """
+    found = []
+    for name, (marker, colour, label) in REGIMES.items():
+        estimates = [getattr(window, name) for window in windows]
+        regimes = [window.regime_of(name) for window in windows]
+        both = list(zip(windows, regimes, strict=True))
+        found.append(
+            Series(
+                label,
+                marker,
+                colour,
+                estimates,
+                hollow=[i is not None and window.regimes[i].bends for window, i in both],
+                crossed=[not estimate.defined for estimate in estimates],
+                nulls=[None if i is None else window.signs.exponents[i] for window, i in both],
+                others=[getattr(window.quarter, name, None) for window in windows],
+            )
+        )
+    return found
+
+
+def label_regimes(axis: Axes) -> None:
+    """Labels, for the figure's legend, of how regimes and their exponents are drawn."""
+    for bends, fill, label in ((False, "k", "regime"), (True, "white", "bends: mean slope")):
+        axis.plot([], [], marker="o", ms=3, mfc=fill, label=label, **_REGIME_LINE[bends])
+    axis.plot([], [], label="random signs, 95 %", **style.NULL_BAR)
+    axis.plot([], [], color="k", label="fit to T/4", **style.DASH)
+    axis.plot([], [], color="k", label="no exponent: interval wider than 1", **style.CROSS)
+
+
+def ragged_note(windows: Sequence[WindowDiffusion]) -> str | None:
+    """Warning of a figure whose windows owe more to ragged batches than a detail, if any does."""
+    known = [window.ragged_share or 0.0 for window in windows]
+    shares = [share for share in known if share > WARNED_ABOVE]
+    if not shares:
+        return None
+    return (
+        f"{len(shares)} of {len(windows)} windows: ragged last batches of epochs are up to "
+        f"{100 * max(shares):.0f} % of the squared gradient"
+    )
+
+
+def _line(window: WindowDiffusion, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+    """Lags (2,) of a regime's ends, and its least-squares line (2,) at them."""
+    lags = window.fit_lags
+    lags = lags[(lags >= segment.first_lag) & (lags <= segment.last_lag)]
+    msd = window.msd[np.searchsorted(window.lags, lags)]
+    ends = np.array([segment.first_lag, segment.last_lag])
+    offset = np.log(ends) - np.log(lags).mean()
+    return ends, np.exp(np.log(msd).mean() + segment.exponent.value * offset)
+
+
+def _label_msd(axis: Axes) -> None:
+    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel=MSD)
 
 
 def _draw_local(axis: Axes, window: WindowDiffusion, **look: Any) -> None:

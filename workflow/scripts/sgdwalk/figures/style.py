@@ -33,6 +33,11 @@ LAG = r"lag $\tau$ (steps)"
 Name = TypeVar("Name", bound=Hashable)
 Look = dict[str, Any]  # what is passed on to matplotlib
 
+# Behind and beside a mark: what its null gives, the same from fewer lags, and that there is none.
+NULL_BAR: Look = {"color": NULL_COLOUR, "alpha": 0.3, "lw": 3.5, "zorder": 1}
+DASH: Look = {"ls": "", "marker": "_", "ms": 3.5, "alpha": 0.6}
+CROSS: Look = {"ls": "", "marker": "x", "ms": 3, "mew": 0.8}
+
 
 def panels(names: Sequence[Name], columns: int = 3) -> tuple[Figure, dict[Name, Axes]]:
     """A figure with one lettered panel per name, left to right, top to bottom."""
@@ -103,6 +108,11 @@ def interval_bars(
     value, low, high = np.array(rows, float).reshape(-1, 3).T
     bars = np.nan_to_num(np.clip([value - low, high - value], 0, None))
     axis.errorbar(x, value, bars, **{"lw": 0.8, **look})
+
+
+def foot_cross(axis: Axes, x: float, colour: str | np.ndarray) -> None:
+    """A small cross at the foot of an axis: at this abscissa there is no number."""
+    axis.plot(x, 0.03, color=colour, transform=axis.get_xaxis_transform(), **CROSS)
 
 
 def null_line(axis: Axes, value: float, label: str | None = None, width: float = 0.7) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from sgdwalk.diffusion.published import Published
+from sgdwalk.diffusion.ragged import WARNED_ABOVE
+from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.diffusion.sweep_points import SweepPoint
 from sgdwalk.figures import style
 from sgdwalk.recording.trajectory import Trajectory
@@ -55,6 +57,17 @@ def colours_by(points: Sequence[SweepPoint | Published], key: str) -> dict[int, 
     """A colour for each value of a key of `ACROSS`, in order."""
     values = sorted({place_in_sweep(point)[key] for point in points})
     return dict(zip(values, style.colours(len(values)), strict=True))
+
+
+def ragged_runs(runs: Iterable[RunDiffusion]) -> str | None:
+    """How many runs owe more to ragged batches than a detail, see `RunDiffusion.warnings`."""
+    warned = [bool(run.warnings) for run in runs]
+    if not any(warned):
+        return None
+    return (
+        f"{sum(warned)} of {len(warned)} runs: ragged last batches of epochs are more than "
+        f"{100 * WARNED_ABOVE:.0f} % of the squared gradient of a window"
+    )
 
 
 def draw_across(
@@ -109,6 +122,7 @@ def label_sources(axis: Axes) -> None:
     """Labels, for the figure's legend, of what is ours and what was published."""
     axis.errorbar([], [], [], fmt="o-", ms=4, color="k", label="this study, 95 % interval")
     axis.plot([], [], "_", color="k", alpha=0.35, label="its other windows")
+    axis.plot([], [], color="k", label="none: too wide, or one regime", **style.CROSS)
     axis.plot([], [], "s:", ms=4, lw=0.7, mfc="none", color="k", label="published, CIFAR-10")
 
 
@@ -134,6 +148,7 @@ def draw_exponents_by_rate(
             axis.plot(rate_of(point), 0.02, "x", color="k", transform=foot)
             at = (rate_of(point), 0.05)
             axis.annotate("diverged", at, rotation=90, ha="center", xycoords=foot)
+    axis.plot([], [], color="k", label="no exponent: interval wider than 1", **style.CROSS)
     style.null_line(axis, 1)
     axis.set(xscale="log", xlabel=r"learning rate $\eta$", ylabel="exponent, 95 % interval")
 
@@ -168,7 +183,10 @@ def _draw_points(
     others: Mapping[str, Any] | None = None,
     **look: Any,
 ) -> None:
-    """A result of sweep points with its interval, and pale, the same of all other windows."""
+    """A result of sweep points with its interval, and pale, the same of all other windows.
+
+    A cross at the foot stands for a point whose runs have windows and not this number.
+    """
     for at, point in zip(x, points, strict=True):
         found = point.others[name]
         pale: style.Look = {"color": colour, "alpha": 0.35, **(others or {})}
@@ -176,3 +194,6 @@ def _draw_points(
     if points:
         values = [point.values[name] for point in points]
         style.interval_bars(axis, x, values, ms=4, lw=0.9, color=colour, **look)
+    for at, point in zip(x, points, strict=True):
+        if point.seeds and not point.values[name].defined:
+            style.foot_cross(axis, at, colour)

@@ -19,6 +19,7 @@ STAGE_DASHES = {"initial": "-", "final": "--"}
 WHOLE = ((-1.0, 1.0), (-1.0, 1.0))
 MOST_CELLS = 512  # of the ground a side: more than a panel has pixels
 VALLEY_STEPS = 200
+BENDS = "*"  # behind an exponent that is the mean slope of a regime that bends
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ def draw_stages(axis: Axes, result: WalkerAnalysis) -> None:
         axis.plot(s.lags[used], every.msd[used], color=style.NULL_COLOUR, lw=0.6, ls=dashes)
         some = s.fit_lags.astype(int) - 1
         axis.plot(s.lags[some], s.ensemble_averaged[some], "+", ms=3, mew=0.6, color=colour)
-    axis.legend(title="exponents: largest, last", title_fontsize=6.5)
+    axis.legend(title=f"exponents: largest, last; {BENDS} bends", title_fontsize=6.5)
 
 
 def draw_stages_by_terrain(
@@ -82,7 +83,8 @@ def draw_stages_by_terrain(
         for stage, dashes in STAGE_DASHES.items():
             label = f"{name}: {_exponents(stages[stage])}"
             _draw_stage(axis, stages[stage], colours[name], dashes, label)
-    axis.legend(title="initial (solid), final (dashed)", title_fontsize=6.5, fontsize=5.5)
+    title = f"initial (solid), final (dashed); {BENDS} bends"
+    axis.legend(title=title, title_fontsize=6.5, fontsize=5.5)
 
 
 def draw_terrain_gradients(
@@ -169,8 +171,14 @@ def _free_or_all(by_selection: Mapping[str, T]) -> T:
 
 
 def _exponents(stage: StageDiffusion) -> str:
-    largest, last = float(stage.exponent_max), float(stage.exponent_long)
-    return "not fitted" if np.isnan(last) else f"{largest:.2f}, {last:.2f}"
+    """Largest and last exponent, those of regimes that bend marked, a dash where there is none."""
+    if not stage.regimes:
+        return "not fitted"
+    bent = {segment.exponent.value for segment in stage.regimes if segment.bends}
+    found = (stage.exponent_max, stage.exponent_long)
+    return ", ".join(
+        f"{float(e):.2f}{BENDS if e.value in bent else ''}" if e.defined else "–" for e in found
+    )
 
 
 def _draw_stage(

@@ -34,12 +34,20 @@ class Series:
         marker: of matplotlib.
         colour: of matplotlib.
         estimates: one per window; None where there is none.
+        hollow: one per window, whether its mark is open; empty for none of them.
+        crossed: one per window, whether a cross at the foot stands for it; empty for none.
+        nulls: one per window, whose interval is a pale bar behind the mark; empty for none.
+        others: one per window, a dash where it is; empty for none.
     """
 
     label: str
     marker: str
     colour: str
     estimates: Sequence[Estimate | None]
+    hollow: Sequence[bool] = ()
+    crossed: Sequence[bool] = ()
+    nulls: Sequence[Estimate | None] = ()
+    others: Sequence[Estimate | None] = ()
 
 
 def first_middle_last(count: int) -> list[int]:
@@ -63,9 +71,10 @@ def start_label(window: Placed) -> str:
     return rf"$t_w = {window.start + 1}$"
 
 
-def run_title(run: str, diverged_at: int | None) -> str:
-    """Title of a figure of one run, which says if and when it diverged."""
-    return run if diverged_at is None else f"{run} (diverged at step {diverged_at})"
+def run_title(run: str, diverged_at: int | None, warning: str | None = None) -> str:
+    """Title of a figure of one run: if and when it diverged, and below, what to beware of."""
+    title = run if diverged_at is None else f"{run} (diverged at step {diverged_at})"
+    return title if warning is None else f"{title}\n{warning}"
 
 
 def say_no_window(axes: Iterable[Axes]) -> None:
@@ -98,17 +107,32 @@ def draw_along_training(
     x = np.array(first_steps(windows), float)
     width = spacing * (np.diff(x).min() if len(x) > 1 else 1.0)
     for k, one in enumerate(series):
-        look: style.Look = {"color": one.colour, "ms": 3}
-        if any(e is not None and np.isfinite(e.value) for e in one.estimates):
-            at = x + (k - (len(series) - 1) / 2) * width
-            style.interval_bars(axis, at, one.estimates, fmt=one.marker, label=one.label, **look)
-        else:
-            axis.plot([], [], ls="", marker=one.marker, label=f"{one.label}: none", **look)
+        _draw_series(axis, x + (k - (len(series) - 1) / 2) * width, one)
     for null in nulls:
         style.null_line(axis, null)
     axis.set_ylabel(label)
     style.window_axis(axis, x, 4 * width)
     style.legend_above(axis, size=letters)
+
+
+def _draw_series(axis: Axes, at: np.ndarray, one: Series) -> None:
+    """One series at its abscissae (n,)."""
+    look: style.Look = {"color": one.colour, "ms": 3}
+    there = np.array([e is not None and e.defined for e in one.estimates])
+    hollow = np.array(one.hollow or [False] * len(at))
+    for which, fill in ((there & ~hollow, one.colour), (there & hollow, "white")):
+        some = [e for e, drawn in zip(one.estimates, which, strict=True) if drawn]
+        style.interval_bars(axis, at[which], some, fmt=one.marker, mfc=fill, **look)
+    label = one.label if there.any() else f"{one.label}: none"
+    axis.plot([], [], ls="", marker=one.marker, label=label, **look)
+    for x, null in zip(at, one.nulls, strict=False):
+        if null is not None:
+            axis.vlines(x, null.low, null.high, **style.NULL_BAR)
+    others = [np.nan if e is None else e.value for e in one.others]
+    if others:
+        axis.plot(at, others, color=one.colour, **style.DASH)
+    for x in at[np.array(one.crossed or [False] * len(at))]:
+        style.foot_cross(axis, x, one.colour)
 
 
 def tidy_log_ticks(axes: Iterable[Axes]) -> None:

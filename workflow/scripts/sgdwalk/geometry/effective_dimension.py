@@ -6,23 +6,25 @@ from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.distances import as_gram, centred
+from sgdwalk.geometry.spectrum import cosine_modes, pooled_dimension
 
 
 def effective_dimension(gram: ArrayLike) -> float:
     """Number of equal, independent directions that would make inner products scatter as they do.
 
-    With the mean increment removed, ``(mean G_ii)^2 / mean_{i != j} G_ij^2`` is ``(tr C)^2 / tr
-    C^2`` for uncorrelated increments of covariance ``C``. Where increments are correlated in
-    time, ``G_ij`` has the mean ``rho tr C`` and, for Gaussian increments whose correlation ``rho``
-    depends on ``|i-j|`` alone, the variance ``(1 + rho^2) tr C^2``: so each diagonal's mean is
-    removed first and its scatter divided by ``1 + rho^2``, or a strongly correlated walk in many
-    dimensions would pass for one in few. Lags up to half the window are used.
+    The mean increment is removed. Of increments of covariance ``C`` that do not know each other it
+    is ``(tr C)^2 / tr C^2``. It is taken from cosine modes of the increments, which hardly know
+    their neighbours however the increments are correlated in time: the ratio of ``I_j I_k``, of
+    their powers, to the square of their product, over neighbouring modes (see `spectrum`). A trend
+    of the steps' sizes is allowed for; single steps that are much larger than all others are few
+    directions.
 
     Args:
         gram: ``(T-1, T-1)`` inner products of increments, ``T`` at least 5.
 
     Returns:
-        The effective dimension, at least 1; 1 for a walk that does nothing but drift.
+        The effective dimension, at least 1; 1 for a walk that does nothing but drift, inf for steps
+        that are all at right angles.
 
     Raises:
         InputError: ``gram`` is no Gram matrix, or has fewer than 4 increments.
@@ -32,15 +34,6 @@ def effective_dimension(gram: ArrayLike) -> float:
     count = len(values)
     if count < 4:
         raise InputError(f"gram: {count} increments; the effective dimension needs at least 4")
-    power = values.trace() / count
-    if power <= 1e-12 * gram.diagonal().mean():
+    if values.trace() <= 1e-12 * gram.trace():
         return 1.0
-    scatter, freedom = 0.0, 0
-    for lag in range(1, count // 2 + 1):
-        products = values.diagonal(lag)
-        mean = products.mean()
-        scatter += ((products - mean) ** 2).sum() / (1.0 + min(mean / power, 1.0) ** 2)
-        freedom += products.size - 1
-    if scatter == 0.0:
-        return float("inf")
-    return max(1.0, float(power**2 * freedom / scatter))
+    return pooled_dimension(cosine_modes(values), 1)

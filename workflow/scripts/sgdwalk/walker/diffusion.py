@@ -7,9 +7,15 @@ from typing import Annotated
 
 import numpy as np
 
-from sgdwalk.diffusion.covariance import msd_covariance
-from sgdwalk.diffusion.lags import logarithmic_selection
-from sgdwalk.diffusion.regimes import EXPONENTS, Regimes, Segment, fit_regimes
+from sgdwalk.diffusion.regimes import (
+    EXPONENTS,
+    Regimes,
+    Segment,
+    fit_regimes,
+    lags_to_fit,
+    reported,
+)
+from sgdwalk.diffusion.scatter import ensemble_scatter
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.walker.walk import EnsembleMSD, Walks, ensemble_msd
@@ -78,37 +84,25 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
         fit_lags=fit.lags if fit else np.empty(0),
         fitted=fit.fitted if fit else np.empty(0),
         regimes=fit.segments if fit else (),
-        **{name: getattr(fit, name) if fit else Estimate.undefined() for name in EXPONENTS},
+        **(reported(fit)[0] if fit else {name: Estimate.undefined() for name in EXPONENTS}),
     )
 
 
 def fit_ensemble(curves: EnsembleMSD) -> Regimes:
     """Regimes of the time-averaged MSD of an ensemble, up to half the stage.
 
-    The covariance across lags is that of the walkers, shrunk towards the one that a Gaussian walk
-    with this MSD has between lags: W walkers give W - 1 independent directions, fewer than the n
-    lags may need. The weights are `W / (n + W)` and `n / (n + W)`.
+    Intervals are about the mean over walkers on this terrain: from ensembles drawn with
+    replacement from these walkers (bootstrap).
 
     Args:
         curves: of W walkers, at least 5, that moved.
-
-    Returns:
-        A `Regimes`. Its intervals are about this terrain; those of Brownian ensembles hold the
-        true exponent in about 90 % of cases for 50 walkers or more, 70 to 80 % for 10 to 20.
 
     Raises:
         InputError: too few lags, see `regimes.fit_regimes`.
     """
     lags = curves.lags.astype(float)
-    chosen = logarithmic_selection(lags)
-    each = curves.time_averaged[:, chosen]
-    mean, (walkers, count) = each.mean(axis=0), each.shape
-    sample = np.cov(each, rowvar=False) / np.outer(mean, mean)
-    gaussian = msd_covariance(lags[chosen], mean, 2, len(lags) + 1)
-    scale = np.sqrt(sample.diagonal() / gaussian.diagonal())
-    weight = walkers / (walkers + count)
-    covariance = weight * sample + (1 - weight) * gaussian * np.outer(scale, scale)
-    return fit_regimes(lags[chosen], mean, covariance / walkers)
+    each = curves.time_averaged[:, lags_to_fit(lags)]
+    return fit_regimes(lags, curves.time_averaged.mean(axis=0), ensemble_scatter(each))
 
 
 def stages(steps: int, length: int) -> dict[str, tuple[int, int]]:
