@@ -43,6 +43,23 @@ MOVED = [
 DROPPED: list[tuple[str, object, str]] = [
     (r"\.h5: @diverged_at$", -1, "a run that did not diverge has no such step"),
     (r"/hessian(/\d+)?\.h5: @status$", None, "missing says why there is no Hessian"),
+    (
+        r"diffusion\.h5: windows/\d+/(shorter|shuffled_(low|high))$",
+        None,
+        "one shorter fit, `quarter`; the random order has no band",
+    ),
+    (
+        r"(diffusion\.h5: windows/\d+|walker/.*\.h5: stages/.*)[/@]"
+        r"(segments|regimes|fitted|effective_dimension|crossover_lag|exponent_\w+)$",
+        None,
+        "exponents are slopes of their own segments",
+    ),
+    (
+        r"tables/(exponents|walker)\.csv: "
+        r"(regimes|effective_dimension|(crossover_lag|exponent_\w+))",
+        None,
+        "exponents are slopes of their own segments",
+    ),
 ]
 # What is computed otherwise, by how much it may differ, relative, and why.
 CHANGED = [

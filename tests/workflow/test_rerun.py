@@ -62,8 +62,12 @@ def test_the_msd_function_reruns_diffusion_and_what_is_drawn_from_it(smoke_copy)
 
 
 def test_a_colour_in_one_figure_script_reruns_that_figure(smoke_copy):
+    edit_function(smoke_copy, "workflow/scripts/figS1_long_lags.py", "COLOUR")
+    assert smoke_copy.plan() == {"figS1_long_lags": 1}
+    # drawn of two runs by one script
     edit_function(smoke_copy, "workflow/scripts/fig2_superdiffusion.py", "COLOUR")
-    assert smoke_copy.plan() == {"fig2_superdiffusion": 1}
+    both = {"fig2_superdiffusion": 1, "fig_longest_run": 1}
+    assert smoke_copy.plan() == {"figS1_long_lags": 1, **both}
 
 
 def test_the_training_loop_reruns_training_and_all_below(smoke_copy):

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# A local slope is that of the lags within this factor of its middle.
-LOCAL_FACTOR = 1.8
+# A local slope is that of the lags within this factor of its middle: the first two, too.
+LOCAL_FACTOR = 2.05
 # Modes of period far above the lag; lags that leave fewer modes than this say nothing.
 MODES_PER_WINDOW = 0.15
 FEWEST_MODES = 6

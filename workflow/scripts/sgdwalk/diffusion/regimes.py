@@ -186,8 +186,6 @@ def reported(fit: Regimes) -> tuple[dict[str, Estimate], dict[str, str]]:
             )
     if len(fit.segments) == 1:
         missing["crossover_lag"] = "one regime has no crossover"
-    elif not fit.crossover_lag.defined:
-        missing["crossover_lag"] = "its place cannot be told from the scatter"
     return found, missing
 
 
