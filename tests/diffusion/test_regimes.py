@@ -201,7 +201,7 @@ def test_an_exponent_that_says_nothing_is_left_empty_with_its_reason():
     assert found["exponent_short"] == found["exponent_max"] == narrow
     assert not found["exponent_long"].defined
     assert "1.20 to 2.30" in missing["exponent_long"]
-    assert set(missing) == {"exponent_long", "crossover_lag"}
+    assert set(missing) == {"exponent_long"}
     found, missing = reported(regimes_of(wide))
     assert not any(estimate.defined for estimate in found.values())
     assert set(missing) == set(found)
