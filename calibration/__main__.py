@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from calibration.coverage import Coverage, coverage
-from calibration.real_windows import LENGTH, RUNS, RealWindows, digits, grams_of
+from calibration.real_windows import LENGTH, RUNS, RealWindows, grams_of
 from calibration.walks import WALKS, Walk
+from sgdwalk.datasets.load import load_dataset
 from sgdwalk.diffusion.msd import mean_squared_displacement
 
 PAGE = Path(__file__).parent.parent / "docs" / "calibration.md"
@@ -66,13 +66,11 @@ def _of_walk(index: int, length: int, realisations: int, seed: int) -> tuple[str
 
 
 def _of_windows(runs: RealWindows, orders: int) -> list[tuple[str, Coverage]]:
-    return list(_windows(runs, orders))
-
-
-def _windows(runs: RealWindows, orders: int) -> Iterator[tuple[str, Coverage]]:
-    for start, grams in grams_of(runs, orders, digits()):
+    measured = []
+    for start, grams in grams_of(runs, orders, load_dataset("digits")):
         mean = np.mean([mean_squared_displacement(gram)[1] for gram in grams], axis=0)
-        yield f"{runs.name}, from step {start}", coverage(grams, mean)
+        measured.append((f"{runs.name}, from step {start}", coverage(grams, mean)))
+    return measured
 
 
 def _line(name: str, length: int, found: Coverage) -> str:

@@ -14,15 +14,12 @@ from sgdwalk.diffusion.window import fit_window
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.pieces import PieceFamily, slope_weights
 
-SEGMENTS = ("first", "largest", "last")
-
 
 @dataclass(frozen=True)
 class Coverage:
     """What is said of one kind of walk at one length, over its realisations.
 
     Attributes:
-        realisations: of the walk.
         share: (3,) share of intervals of the first, the largest and the last exponent that hold
             the slope of the expected curve over the same lags.
         bias: (3,) mean of exponent less that slope.
@@ -35,7 +32,6 @@ class Coverage:
             curve; nan for none.
     """
 
-    realisations: int
     share: np.ndarray
     bias: np.ndarray
     half_width: np.ndarray
@@ -71,7 +67,6 @@ def coverage(
     held, off, half = np.moveaxis(np.array(rows, dtype=float), 2, 0)
     width = np.median(half, axis=0)
     return Coverage(
-        len(rows),
         held.mean(axis=0),
         off.mean(axis=0),
         width,

@@ -11,20 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
+from torch.nn.utils import parameters_to_vector
 
-from sgdwalk.datasets.load import load_dataset
 from sgdwalk.datasets.prepared import Dataset
 from sgdwalk.recording.gram import increment_gram
+from sgdwalk.training.initial_run import initial_run
 from sgdwalk.training.loop import TrainingRun, train
 from sgdwalk.training.settings import TrainingSettings
-from sgdwalk.training.setup import (
-    criterion,
-    initial_network,
-    make_optimizer,
-    prepare_device,
-    training_batches,
-)
+from sgdwalk.training.setup import prepare_device, training_batches
 
 LENGTH = 500
 
@@ -73,9 +67,7 @@ class _Positions:
         self.kept: list[np.ndarray] = []
 
     def keep(self, run: TrainingRun) -> None:
-        with torch.no_grad():
-            flat = torch.cat([p.reshape(-1) for p in run.model.parameters()])
-        self.kept.append(flat.numpy().copy())
+        self.kept.append(parameters_to_vector(run.model.parameters()).detach().numpy())
 
     def record(self, loss: float, samples: int) -> None:
         pass
@@ -90,14 +82,8 @@ def grams_of(
     """Start of each window, and the Gram matrices of its walk in so many orders."""
     training = windows.training()
     device = prepare_device("cpu", threads)
-    model = initial_network(data, training, device)
-    leader = TrainingRun(
-        model,
-        make_optimizer(model, training),
-        training_batches(data, training, device),
-        None,
-        criterion(training),
-    )
+    leader = initial_run(data, training, device)
+    leader.test = None  # nothing is evaluated
     for start in windows.starts:
         train(leader, start, _Positions())
         state = copy.deepcopy(leader.state())
@@ -110,8 +96,3 @@ def grams_of(
             leader.restore(copy.deepcopy(state))
         leader.batches = training_batches(data, training, device)
         yield start, found
-
-
-def digits() -> Dataset:
-    """The dataset they are trained on."""
-    return load_dataset("digits")

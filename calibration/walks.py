@@ -25,14 +25,12 @@ class Walk:
 
     Attributes:
         name: of the kind.
-        family: what the table calls it and its likes.
         draw: increments of one realisation.
         expected: MSD over realisations.
         power_law: whether that is one power law.
     """
 
     name: str
-    family: str
     draw: Draw
     expected: Expected
     power_law: bool = False
@@ -63,7 +61,6 @@ def brownian(dimension: int) -> Walk:
     """Independent steps."""
     return Walk(
         f"Brownian, D = {dimension}",
-        f"Brownian, D = {dimension}",
         lambda rng, n: rng.standard_normal((n, dimension)),
         lambda n: dimension * _lags(n),
         True,
@@ -74,7 +71,6 @@ def fractional(hurst: float, dimension: int) -> Walk:
     """Fractional Brownian motion."""
     return Walk(
         f"fBm H = {hurst}, D = {dimension}",
-        f"fBm, D = {dimension}",
         lambda rng, n: fractional_noise(rng, n, dimension, hurst),
         lambda n: dimension * _lags(n) ** (2 * hurst),
         True,
@@ -104,7 +100,6 @@ def relaxation(time: float, dimension: int) -> Walk:
     memory = np.full(dimension, np.exp(-1 / time))
     return Walk(
         f"relaxation in {time:g}, D = {dimension}",
-        f"relaxation, D = {dimension}",
         lambda rng, n: np.diff(_autoregressive(rng, n + 1, memory, np.ones(dimension)), axis=0),
         lambda n: 2 * dimension * (1 - memory[0] ** _lags(n)),
     )
@@ -120,7 +115,6 @@ def persistence(time: float, dimension: int) -> Walk:
 
     return Walk(
         f"persistence {time:g}, D = {dimension}",
-        f"persistence, D = {dimension}",
         lambda rng, n: _autoregressive(rng, n, memory, np.ones(dimension)),
         expected,
     )
@@ -136,7 +130,6 @@ def two_fractional(first: float, second: float, crossing: float, dimension: int)
 
     return Walk(
         f"fBm {first} + {second} at {crossing:g}, D = {dimension}",
-        f"two fBm, D = {dimension}",
         draw,
         lambda n: dimension * (_lags(n) ** (2 * first) + share**2 * _lags(n) ** (2 * second)),
     )
@@ -146,7 +139,6 @@ def drift(size: float, dimension: int) -> Walk:
     """Independent steps and a steady drift of so many step sizes."""
     return Walk(
         f"drift {size:g}, D = {dimension}",
-        f"drift, D = {dimension}",
         lambda rng, n: (
             rng.standard_normal((n, dimension)) + size * np.eye(dimension)[0] * np.sqrt(dimension)
         ),
@@ -192,10 +184,8 @@ def quadratic(power: float, noise: str, start: float, rate: float = 0.3, modes: 
             found[i] = variance @ (back * (1 - mean) + (1 - m**2) + start**2 * back * mean)
         return found
 
-    kind = "stationary" if start == 0 else "far start"
     return Walk(
         f"quadratic p^-{power:g}, {noise}, start {start:g}",
-        f"quadratic, {kind}",
         draw,
         expected,
     )
@@ -213,7 +203,6 @@ def shrinking(factor: float, dimension: int) -> Walk:
 
     return Walk(
         f"shrinking x {factor:g}, D = {dimension}",
-        f"shrinking, D = {dimension}",
         lambda rng, n: sizes(n)[:, None] * rng.standard_normal((n, dimension)),
         expected,
     )
@@ -229,7 +218,6 @@ def bursts(dimension: int, memory: float = 0.0, spread: float = 1.0) -> Walk:
     kind = f"memory {memory:g}" if memory else "alone"
     return Walk(
         f"bursts {kind}, D = {dimension}",
-        f"bursts, D = {dimension}",
         draw,
         lambda n: dimension * np.exp(2 * spread**2) * _lags(n),
     )
@@ -244,7 +232,6 @@ def students(dimension: int, freedom: float = 3.0) -> Walk:
 
     return Walk(
         f"Student t{freedom:g}, D = {dimension}",
-        f"heavy tails, D = {dimension}",
         draw,
         lambda n: dimension * freedom / (freedom - 2) * _lags(n),
     )

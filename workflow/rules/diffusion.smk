@@ -81,7 +81,7 @@ rule fig2_superdiffusion:
         "../scripts/fig2_superdiffusion.py"
 
 
-rule fig_longest_run:
+use rule fig2_superdiffusion as fig_longest_run with:
     input:
         RESULTS / "runs" / LONGEST_RUN / "diffusion.h5",
     output:
@@ -96,20 +96,12 @@ rule fig_longest_run:
         LOGS / "fig_longest_run.log",
     benchmark:
         LOGS / "fig_longest_run.benchmark.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=job("analysis", "mem_mb"),
-        runtime=job("analysis", "runtime"),
-        gpu=0,
+    priority: 0
     params:
         run=LONGEST_RUN,
         code=code_of("fig2_superdiffusion"),
     message:
         "Drawing the diffusion of the longest run, {params.run}"
-    script:
-        "../scripts/fig2_superdiffusion.py"
 
 
 rule figS1_long_lags:

@@ -23,7 +23,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.public_names import VERSION
 from sgdwalk.training.progress import Progress
 
-# Of the training its param is the fingerprint that is accepted.
+# Rules that run, or whose param is the fingerprint of, the script of another.
 _SCRIPT_OF = {"accept_training": "train", "fig_longest_run": "fig2_superdiffusion"}
 # Other files are named by their rule, or are in a folder that is.
 _MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}

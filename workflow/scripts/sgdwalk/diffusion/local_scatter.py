@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sgdwalk.fits.pieces import slope_weights
+
 # A local slope is that of the lags within this factor of its middle: the first two, too.
 LOCAL_FACTOR = 2.05
 # Modes of period far above the lag; lags that leave fewer modes than this say nothing.
@@ -46,8 +48,7 @@ def local_inflation(
             break
         if len(near) < 2:
             continue
-        offset = position[near] - position[near].mean()
-        weights = offset / (offset @ offset)
+        weights = slope_weights(position[near])
         total = sum(w * added[a] for w, a in zip(weights, index[near], strict=True))
         expected = (draws[:, near] @ weights).std()
         centres.append(np.log(middle))

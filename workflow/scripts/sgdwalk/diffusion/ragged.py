@@ -41,6 +41,11 @@ def ragged_share(trajectory: Trajectory, start: int, length: int, stride: int) -
     return float(squares[ragged].sum()) / total if np.isfinite(total) and total > 0 else None
 
 
+def is_much(share: float | None) -> bool:
+    """Whether a share is known and more than a detail of a walk."""
+    return share is not None and share > WARNED_ABOVE
+
+
 def ragged_warning(share: float | None, start: int, stride: int) -> str | None:
     """One line of where, what and what to do; None where the share is no concern.
 
@@ -49,7 +54,7 @@ def ragged_warning(share: float | None, start: int, stride: int) -> str | None:
         start: steps taken before the window's first position.
         stride: optimizer steps between its positions.
     """
-    if share is None or share <= WARNED_ABOVE:
+    if share is None or not is_much(share):
         return None
     return (
         f"window {start}, stride {stride}: {100 * share:.0f} % of the squared gradient is that of "

@@ -60,6 +60,12 @@ class Segment:
         """Whether it is further from a power law than scatter would put it."""
         return self.misfit > self.misfit_expected
 
+    @property
+    def stated(self) -> Estimate:
+        """The exponent as tables and figures give it: undefined if its interval is too wide."""
+        too_wide = self.exponent.high - self.exponent.low > WIDEST
+        return Estimate.undefined() if too_wide else self.exponent
+
 
 @dataclass(frozen=True)
 class Regimes:
@@ -171,26 +177,21 @@ def reported(fit: Regimes) -> tuple[dict[str, Estimate], dict[str, str]]:
     """
     found: dict[str, Estimate] = {"crossover_lag": fit.crossover_lag}
     missing = {}
-    standing = [s.exponent for s in fit.segments if not _too_wide(s.exponent)]
-    for name, exponent in (
-        ("exponent_short", fit.exponent_short),
-        ("exponent_max", max(standing, key=float) if standing else fit.exponent_max),
-        ("exponent_long", fit.exponent_long),
+    standing = [segment for segment in fit.segments if segment.stated.defined]
+    for name, segment in (
+        ("exponent_short", fit.segments[0]),
+        ("exponent_max", max(standing or fit.segments, key=lambda s: s.exponent.value)),
+        ("exponent_long", fit.segments[-1]),
     ):
-        found[name] = exponent
-        if _too_wide(exponent):
-            found[name] = Estimate.undefined()
+        found[name] = segment.stated
+        if not segment.stated.defined:
             missing[name] = (
-                f"its interval, {exponent.low:.2f} to {exponent.high:.2f}, is wider than "
-                f"{WIDEST:g}: the window holds too little of it"
+                f"its interval, {segment.exponent.low:.2f} to {segment.exponent.high:.2f}, is "
+                f"wider than {WIDEST:g}: the window holds too little of it"
             )
     if len(fit.segments) == 1:
         missing["crossover_lag"] = "one regime has no crossover"
     return found, missing
-
-
-def _too_wide(exponent: Estimate) -> bool:
-    return bool(exponent.high - exponent.low > WIDEST)
 
 
 def _enough(lags: np.ndarray) -> bool:
@@ -205,9 +206,8 @@ def _fit(lags: np.ndarray, msd: np.ndarray, scatter: Scatter | None) -> Regimes:
     else:
         pieces, family = choose_pieces(x, y, scatter.weights, scatter.draws, width)
         crossover = _crossovers(x, y - scatter.draws, family)
-    ends = list(zip(pieces.knots, pieces.knots[1:], strict=False))
     return Regimes(
-        segments=tuple(_segment(lags, y, slice(a, b + 1), scatter) for a, b in ends),
+        segments=tuple(_segment(lags, y, part, scatter) for part in pieces.parts),
         crossover_lag=_crossover(lags, pieces, crossover),
         lags=lags,
         fitted=np.exp(pieces.fitted),
@@ -244,9 +244,7 @@ def _few_pieces(x: np.ndarray, y: np.ndarray, width: float) -> Pieces:
         if not family:
             break
         found = family.pieces(y)
-        ends = zip(found.knots, found.knots[1:], strict=False)
-        parts = [slice(a, b + 1) for a, b in ends]
-        if max(_misfit(y[None, p], x[p])[0] for p in parts) <= MISFIT_WITHOUT_SCATTER:
+        if max(_misfit(y[None, p], x[p])[0] for p in found.parts) <= MISFIT_WITHOUT_SCATTER:
             break
     assert found is not None  # one piece always is
     return found

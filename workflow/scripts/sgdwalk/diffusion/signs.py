@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
+from sgdwalk.fits.pieces import slope_weights
 from sgdwalk.geometry.distances import as_gram
 
 LEVEL = 0.95
@@ -139,9 +140,7 @@ class SignNull:
             raise InputError(
                 f"slope: {chosen.sum()} lags from {first} to {last}; must be 2 at least"
             )
-        x = np.log(self.lags[chosen])
-        x -= x.mean()
-        return np.log(curves[..., chosen]) @ x / (x @ x)
+        return np.log(curves[..., chosen]) @ slope_weights(np.log(self.lags[chosen]))
 
     def _checked(self, msd: ArrayLike) -> np.ndarray:
         values = np.asarray(msd, dtype=np.float64)

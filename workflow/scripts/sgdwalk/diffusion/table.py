@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sgdwalk.diffusion.ragged import WARNED_ABOVE
+from sgdwalk.diffusion.ragged import is_much
 from sgdwalk.diffusion.regimes import EXPONENTS, Segment
 from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.diffusion.window import MSDNull, WindowDiffusion
@@ -52,7 +52,7 @@ def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
         shorter = window and window.quarter
         row[f"quarter_{name}"] = getattr(shorter, name) if shorter else Estimate.undefined()
     row["ragged_share"] = window and window.ragged_share
-    row["warning"] = "ragged batches" if (row["ragged_share"] or 0) > WARNED_ABOVE else None
+    row["warning"] = "ragged batches" if is_much(row["ragged_share"]) else None
     row["undefined"] = (
         "; ".join(f"{key}: {why}" for key, why in window.missing.items()) if window else None
     )

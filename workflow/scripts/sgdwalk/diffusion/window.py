@@ -15,7 +15,7 @@ from sgdwalk.diffusion.msd import (
     mean_squared_displacement,
     squared_displacement,
 )
-from sgdwalk.diffusion.regimes import WIDEST, Regimes, Segment, fit_regimes, lags_to_fit, reported
+from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes, lags_to_fit, reported
 from sgdwalk.diffusion.scatter import Scatter, window_scatter
 from sgdwalk.diffusion.signs import SignNull, sign_null
 from sgdwalk.fits.estimate import Estimate
@@ -101,10 +101,7 @@ class WindowDiffusion:
     @property
     def exponents(self) -> tuple[Estimate, ...]:
         """Exponent of each regime; undefined where its interval is wider than 1."""
-        return tuple(
-            Estimate.undefined() if e.high - e.low > WIDEST else e
-            for e in (segment.exponent for segment in self.regimes)
-        )
+        return tuple(segment.stated for segment in self.regimes)
 
     def regime_of(self, name: str) -> int | None:
         """Index of the regime whose exponent `exponent_short`, `_max` or `_long` is, if any."""
@@ -139,10 +136,12 @@ def analyse_diffusion(
     numbers, missing = reported(fit)
     local_lags, local = local_exponent(lags, msd)
     drift_lags, drift_removed = drift_removed_msd(gram, stride)
-    curve = msd[np.rint(fit.lags / stride).astype(int) - 1]
+    index = np.rint(fit.lags / stride).astype(int)
+    curve = msd[index - 1]
     about_drift = None
     if scatter.drifts:
-        about_drift = _null(gram, fit, curve, stride, signs, seed, keep_drift=True)
+        drifting = sign_null(gram, index, signs, seed, keep_drift=True)
+        about_drift = _against(drifting, fit, curve, stride)
     else:
         missing["signs_about_drift"] = "no drift was found"
     if fit.quarter is None:
@@ -168,7 +167,7 @@ def analyse_diffusion(
         fitted=fit.fitted,
         regimes=fit.segments,
         quarter=_shorter(fit.quarter),
-        signs=_null(gram, fit, curve, stride, signs, seed),
+        signs=_against(sign_null(gram, index, signs, seed), fit, curve, stride),
         signs_about_drift=about_drift,
         missing=missing,
         **numbers,
@@ -193,17 +192,8 @@ def fit_window(gram: ArrayLike, stride: int = 1, seed: int = 0) -> tuple[Regimes
     return fit_regimes(lags, msd, scatter), scatter
 
 
-def _null(
-    gram: CheckedGram,
-    fit: Regimes,
-    curve: np.ndarray,
-    stride: int,
-    draws: int,
-    seed: int,
-    keep_drift: bool = False,
-) -> MSDNull:
-    index = np.rint(fit.lags / stride).astype(int)
-    null: SignNull = sign_null(gram, index, draws, seed, keep_drift)
+def _against(null: SignNull, fit: Regimes, curve: np.ndarray, stride: int) -> MSDNull:
+    """A null beside the walk: exponents over its regimes, and whether it holds its curve."""
     ends = [(s.first_lag / stride, s.last_lag / stride) for s in fit.segments]
     return MSDNull(
         mean=null.mean,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from sgdwalk.diffusion.ragged import WARNED_ABOVE
+from sgdwalk.diffusion.ragged import is_much
 from sgdwalk.diffusion.regimes import Segment
 from sgdwalk.diffusion.window import WindowDiffusion
 from sgdwalk.figures import style
@@ -181,8 +181,7 @@ def label_regimes(axis: Axes) -> None:
 
 def ragged_note(windows: Sequence[WindowDiffusion]) -> str | None:
     """Warning of a figure whose windows owe more to ragged batches than a detail, if any does."""
-    known = [window.ragged_share or 0.0 for window in windows]
-    shares = [share for share in known if share > WARNED_ABOVE]
+    shares = [share for w in windows if (share := w.ragged_share) is not None and is_much(share)]
     if not shares:
         return None
     return (

@@ -33,6 +33,11 @@ class Pieces:
     fitted: np.ndarray
     slopes: np.ndarray
 
+    @property
+    def parts(self) -> list[slice]:
+        """Points of each piece, those where it begins and ends included."""
+        return _parts(self.knots)
+
 
 class PieceFamily:
     """All lines of `count` pieces through m points, each piece of a least width and size.
@@ -72,8 +77,7 @@ class PieceFamily:
         """Best line through `y` (m,)."""
         best = int(self.best(y[None])[0])
         basis, knots = self._basis[best], self.knots[best]
-        parts = [slice(a, b + 1) for a, b in pairwise(knots)]
-        slopes = np.array([slope_weights(self._x[p]) @ y[p] for p in parts])
+        slopes = np.array([slope_weights(self._x[p]) @ y[p] for p in _parts(knots)])
         return Pieces(knots, basis @ (basis.T @ (y * self._root)) / self._root, slopes)
 
     def _all_squares(self, y: np.ndarray) -> np.ndarray:
@@ -120,6 +124,10 @@ def choose_pieces(
     elif needed(1, 3, SKIPPING_LEVEL):
         count = 3
     return lines[count], families[count]
+
+
+def _parts(knots: np.ndarray) -> list[slice]:
+    return [slice(a, b + 1) for a, b in pairwise(knots)]
 
 
 def _knots(x: np.ndarray, count: int, width: float) -> np.ndarray:

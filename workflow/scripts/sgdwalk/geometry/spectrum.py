@@ -45,9 +45,9 @@ def cosine_modes(gram: np.ndarray) -> np.ndarray:
 
 
 def sine_modes(gram: np.ndarray) -> np.ndarray:
-    """Gram matrix (n, n) of the sine modes (DST-I); row j-1 is the frequency pi j / (n+1).
+    """Gram matrix (n+1, n+1) of the sine modes (DST-I), at the frequencies pi j / (n+1).
 
-    A row of zeros stands before them, so that here too row j is mode j.
+    Row 0 is zeros, so that row j is mode j, as of the cosines.
     """
     modes = np.zeros((len(gram) + 1, len(gram) + 1))
     modes[1:, 1:] = dstn(gram, type=1, norm="ortho")
