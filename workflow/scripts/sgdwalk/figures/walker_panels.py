@@ -84,7 +84,8 @@ def draw_stages_by_terrain(
             label = f"{name}: {_exponents(stages[stage])}"
             _draw_stage(axis, stages[stage], colours[name], dashes, label)
     title = f"initial (solid), final (dashed); {BENDS} bends"
-    axis.legend(title=title, title_fontsize=6.5, fontsize=5.5)
+    style.make_headroom(axis, 0.4)
+    axis.legend(title=title, title_fontsize=6.5, fontsize=5.5, loc="upper left")
 
 
 def draw_terrain_gradients(
