@@ -190,7 +190,8 @@ def test_the_file_says_what_the_edge_is(folder, tmp_path, nesterov, edge):
     with h5py.File(tmp_path / "0.h5") as file:
         said = file["edge"].attrs["meaning"]
     assert "2 / learning rate" not in said
-    assert ("2 (1 + b) / (eta (1 + 2 b)) - w" if nesterov else "2 (1 + b) / eta - w") in said
+    plain = "2 (1 + b) / (eta (1 - d)) - w"
+    assert ("2 (1 + b) / (eta (1 + 2 b)) - w" if nesterov else plain) in said
 
 
 def test_the_figure_calls_the_edge_by_its_name(folder):
@@ -200,6 +201,25 @@ def test_the_figure_calls_the_edge_by_its_name(folder):
     labels = axis.get_legend_handles_labels()[1]
     assert "edge of stability" in labels
     assert not any("eta" in label for label in labels)
+
+
+def test_a_missing_edge_is_said_in_the_file_and_in_the_figure(folder, tmp_path):
+    """Of Adam there is none; with too much weight decay it is below every positive eigenvalue."""
+    result = gathered(folder, [0, 12, 20])
+    said = {"trace": "step 12: not measured at this checkpoint"}
+    assert result.undefined == {**said, "density": said["trace"]}
+    why = "Adam has no edge that its settings alone decide"
+    nothing = replace(result, edge=np.full(3, np.nan), undefined={"edge": f"step 0, 12, 20: {why}"})
+    hessian_file.write_run(tmp_path / "hessian.h5", nothing, {"run": "a"})
+    read = hessian_file.read_run(tmp_path / "hessian.h5")
+    assert read.undefined == nothing.undefined
+    negative = replace(result, edge=np.full(3, -5.0))
+    for run, words in ((read, why), (negative, "not above zero at every step: -5")):
+        axis = Figure().add_subplot()
+        draw_edge_of_stability(axis, run)
+        assert "edge of stability" not in axis.get_legend_handles_labels()[1]
+        shown = " ".join(text.get_text() for text in axis.texts).replace("\n", " ")
+        assert words in shown
 
 
 def test_gathered_along_the_run(folder):

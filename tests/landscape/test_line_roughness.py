@@ -54,3 +54,37 @@ def test_exponents_do_not_depend_on_units():
 def test_bad_input(loss, spacing):
     with pytest.raises(InputError, match="line roughness"):
         line_roughness(loss, spacing)
+
+
+@pytest.mark.parametrize("rounding", [1e-7, 1e-6])
+def test_rounding_leaves_out_the_lags_it_takes_over(rounding):
+    """A smooth function rounded to noise s: its MSL (r g)^2 is 100 s^2 at ten s / g."""
+    t = np.linspace(-1, 1, 257)
+    slopes = np.random.default_rng(3).uniform(1e-5, 2e-5, (6, 1))
+    smooth = slopes * t + slopes * t**2 / 3
+    noise = rounding * np.random.default_rng(4).standard_normal(smooth.shape)
+    known = line_roughness(smooth + noise, t[1] - t[0], rounding)
+    unknown = line_roughness(smooth + noise, t[1] - t[0])
+    assert known.rounding_msl == pytest.approx(2 * rounding**2)
+    assert not unknown.missing
+    assert unknown.hurst.value < 0.9  # the noise passes for roughness
+    if rounding == 1e-7:
+        assert known.hurst.value == pytest.approx(1, abs=0.02)
+        first = known.power_law.fit_low
+        assert known.missing["hurst_short_lags"].startswith(f"left out below {first:.3g}")
+        used = known.separation >= first * 0.999
+        assert (known.msl[used] >= 100 * rounding**2).all()
+    else:
+        assert not known.hurst.defined
+        assert known.missing["hurst"] == (
+            "20 of 20 lags are below 50 times what rounding of the losses gives"
+        )
+
+
+def test_what_is_not_defined_says_why():
+    flat = line_roughness(np.ones((3, 33)), 0.1)
+    assert flat.missing["hurst"] == "the loss is the same all along the lines"
+    assert not flat.hurst.defined
+    one = line_roughness(fractional_lines(0.5, 1, 65, 2), 0.1)
+    assert one.missing["hurst_interval"].startswith("one line")
+    assert set(one.missing) == {"hurst_interval", "second_fit_interval"}

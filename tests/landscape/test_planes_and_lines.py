@@ -127,6 +127,22 @@ def test_fine_lines_reach_as_far_as_the_neighbour(tmp_path):
     assert fine_lines(run, 0, 2, 17).chord.loss[0, 16] == pytest.approx(loss_at(run, 2), rel=1e-5)
 
 
+def test_rounding_of_the_losses_is_measured(tmp_path):
+    """Single precision has 24 bits: means over samples are off by less, and by more than none."""
+    run = make_run(tmp_path)
+    found = fine_lines(run, 20, 2, 17)
+    loss = np.abs(found.random.loss).mean()
+    assert 1e-4 * 2**-24 < found.random.rounding / loss < 16 * 2**-24
+    model = run.at(20).double()
+    exact = run.surface(model, "kept", test=False)
+    chord = position(run.at(8)) - position(run.at(20))
+    values = exact.values(
+        position(model), chord[None].double(), np.linspace(-1, 1, 17)[:, None]
+    ).train_loss
+    error = found.chord.loss[0] - values
+    assert np.abs(error - error.mean()).max() < 6 * found.chord.rounding
+
+
 def test_a_diverged_run_says_what_was_not_reached(tmp_path):
     run = make_run(tmp_path, diverged_at=5)
     said = "step 20 was not reached: diverged at step 5"

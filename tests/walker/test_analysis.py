@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.walker import file as walker_file
 from sgdwalk.walker import sweep as walker_sweep
 from sgdwalk.walker.analysis import analyse, analyse_walks, held_shares, selections, survey
 from sgdwalk.walker.basins import basin_statistics, find_basins
 from sgdwalk.walker.diffusion import stage_diffusion, stages
-from sgdwalk.walker.gradients import gradient_density, walk_roughness
+from sgdwalk.walker.gradients import RESOLVED_CELLS, gradient_density, walk_roughness
 from sgdwalk.walker.table import sweep_rows, terrain_rows
 from sgdwalk.walker.terrain import Terrain, make_terrain
 from sgdwalk.walker.valleys import valley_statistics
@@ -109,14 +110,16 @@ def test_flat_ground_has_no_density_and_no_roughness():
     assert result.entries == 0
     assert result.zero_share == 1
     assert_undefined(result.alpha)
-    assert_undefined(walk_roughness(walks).hurst)
+    found = walk_roughness(walks, 0.01)
+    assert_undefined(found.hurst)
+    assert found.missing == {"hurst": "the loss is the same everywhere on the walks"}
 
 
 def test_smooth_slope_has_roughness_one():
     axis = np.linspace(-1, 1, 65)
     slope = Terrain(axis[:, None] + 2 * axis, "slope")
     walks = simulate_walkers(slope, 8, 300, noise=0.01, learning_rate=0.0, start=(0, 0))
-    result = walk_roughness(walks)
+    result = walk_roughness(walks, RESOLVED_CELLS * slope.spacing[0] / 8)
     assert result.walkers == 8
     assert result.hurst.low <= 1 <= result.hurst.high + 0.05
     assert result.hurst.value == pytest.approx(1, abs=0.05)
@@ -146,11 +149,16 @@ def test_no_valley_on_flat_ground():
 
 def test_roughness_is_measured_back_before_and_after_the_floor():
     ground = survey(make_terrain("fractal", 1, size=257))
-    assert ground.roughness_before_floor > ground.roughness
+    assert ground.roughness_before_floor == pytest.approx(0.87, abs=0.08)
+    assert "no power law" in ground.missing["roughness"]
+    assert np.isnan(ground.roughness)
     assert ground.H == 1
+    assert ground.cell == 2 / 256
     plain = survey(make_terrain("spectral", 1, size=257, H=0.6))
     assert plain.roughness == pytest.approx(0.6, abs=0.05)
+    np.testing.assert_allclose(plain.roughness_range, np.array([1, 16]) * plain.cell)
     assert np.isnan(plain.roughness_before_floor)
+    assert plain.missing == {"roughness_before_floor": "no floor or border is cut"}
 
 
 def test_file_gives_back_what_was_written(tmp_path):
@@ -166,7 +174,11 @@ def test_file_gives_back_what_was_written(tmp_path):
     np.testing.assert_array_equal(read.walks.stuck, walks.stuck)
     assert (read.held_share, read.frozen_share) == held_shares(walks)
     np.testing.assert_equal(vars(read.gradients), vars(result.gradients))
-    np.testing.assert_equal(vars(read.roughness), vars(result.roughness))
+    for name, value in vars(result.roughness).items():
+        again = getattr(read.roughness, name)
+        np.testing.assert_equal(
+            *(vars(v) if isinstance(v, Estimate) else v for v in (again, value))
+        )
     assert {selection: set(found) for selection, found in read.stages.items()} == {
         selection: set(found) for selection, found in result.stages.items()
     }
@@ -280,3 +292,73 @@ def test_mean_over_draws_leaves_out_what_is_undefined():
     one = mean_of(1.5)
     assert one.value == 1.5
     assert np.isnan(one.low)
+
+
+def test_mean_over_draws_says_how_many_had_a_number(tmp_path):
+    terrain = {"kind": "spectral", "H": 0.7, "size": 65}
+    walk = {"learning_rate": 0.0, "steps": 40, "noise": 0.01}
+    points = [{**walk, "walkers": 5 if seed else 2, "seed": seed} for seed in range(2)]
+    points += [{**walk, "walkers": 5, "seed": 2, "noise": 0.0}]
+    result = walker_sweep.analyse(terrain, points, 20, 0.02)
+    few = "fewer than 5 walkers moved"
+    assert result.points[0].missing["exponent_final"] == few
+    walker_sweep.write(tmp_path / "sweep.h5", result, {"terrain": terrain})
+    read = walker_sweep.read(tmp_path / "sweep.h5")
+    assert [p.missing for p in read.points] == [p.missing for p in result.points]
+    # As draws of one setting: two without a number, for the same reason, and one with.
+    alike = [replace(p, walkers=5, noise=0.01) for p in read.points]
+    alike[1] = replace(alike[1], exponent_final=0.8, undefined="")
+    (mean,) = walker_sweep.averaged(walker_sweep.SweepResult(tuple(alike)))
+    assert (mean.draws, mean.counts["exponent_final"], mean.counts["held_share"]) == (3, 1, 3)
+    said = f"1 of 3 draws, {few} in 2, one draw has no interval"
+    assert mean.missing["exponent_final"] == said
+    rows = sweep_rows("spectral", replace(read, points=tuple(alike)))
+    assert f"exponent_final: {said}; " in rows[0]["undefined"]
+    assert "other columns: not measured in sweeps" in rows[0]["undefined"]
+
+
+def awkward_ensembles():
+    rough = make_terrain("spectral", 2, size=129, H=0.5)
+    cone = make_terrain("convex", size=65)
+    steep = Terrain(1e3 * np.linspace(-1, 1, 65)[:, None] * np.ones(65), "wall")
+    yield "one walker", rough, simulate_walkers(rough, 1, 60, seed=2), 30
+    yield "few steps", rough, simulate_walkers(rough, 20, 6, seed=2, start=(0, 0)), 3
+    yield "flat", FLAT, simulate_walkers(FLAT, 8, 60), 30
+    yield "at rest", cone, simulate_walkers(cone, 6, 40, noise=0.0, learning_rate=0.0), 20
+    yield "steps inside a cell", rough, simulate_walkers(rough, 9, 50, noise=1e-5), 20
+    yield "all held", steep, simulate_walkers(steep, 6, 50, noise=1e-3), 20
+    cut = make_terrain("fractal", 1, size=257)
+    yield "cut", cut, simulate_walkers(cut, 30, 100, seed=1), 40
+    tiny = Terrain(np.arange(6.0).reshape(2, 3), "tiny")
+    yield "tiny grid", tiny, simulate_walkers(tiny, 6, 40, start=(0, 0)), 20
+
+
+@pytest.mark.parametrize("case", list(awkward_ensembles()), ids=lambda case: case[0])
+def test_every_empty_number_of_the_table_has_a_reason(case, tmp_path):
+    name, terrain, walks, stage = case
+    result = analyse_walks(terrain, walks, stage, 0.02)
+    walker_file.write(tmp_path / "walker.h5", result, {"settings": {"kind": name}})
+    rows = terrain_rows(name, walker_file.read(tmp_path / "walker.h5"))
+    for row in rows:
+        said = dict(part.split(": ", 1) for part in row["undefined"].split("; ") if part)
+        for column, value in row.items():
+            if column in ("terrain", "kind", "selection", "deepest_is_flattest", "undefined"):
+                continue
+            ends = (value.value, value.low, value.high) if isinstance(value, Estimate) else (value,)
+            column = {"roughness_from": "roughness_measured"}.get(column, column)
+            column = {"roughness_to": "roughness_measured"}.get(column, column)
+            assert np.isfinite(ends).all() == (column not in said), (column, value)
+    stages_found = [s for by_stage in result.stages.values() for s in by_stage.values()]
+    assert all(np.isfinite(s.msd_error).all() or "msd_error" in s.missing for s in stages_found)
+
+
+def test_nothing_is_fitted_below_the_cells_of_a_grid():
+    """Steps of a fifth of a cell feel the interpolation, which is smooth."""
+    terrain = make_terrain("spectral", 4, size=129, H=0.3)
+    cell = terrain.spacing[0]
+    walks = simulate_walkers(terrain, 12, 300, seed=1, noise=cell / 5, learning_rate=0.0)
+    walks = walks.select(walks.stuck == 0)
+    assert walk_roughness(walks, 0.0).hurst.value > 0.6
+    found = walk_roughness(walks, RESOLVED_CELLS * cell)
+    assert not found.hurst.defined
+    assert "below which cells are smooth" in found.missing["hurst"]

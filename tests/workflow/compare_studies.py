@@ -60,6 +60,21 @@ DROPPED: list[tuple[str, object, str]] = [
         None,
         "exponents are slopes of their own segments",
     ),
+    (
+        r"walker/.*\.h5: (roughness/(hurst|walkers)|ground/roughness\w*)$",
+        None,
+        "exponents are of distances that the grid resolves, and at which there is a power law",
+    ),
+    (
+        r"tables/walker\.csv: (roughness_(measured|before_floor)|hurst_walks(_low|_high)?)$",
+        None,
+        "the same",
+    ),
+    (
+        r"landscape\.h5: .*/roughness/(fits|second_fit)$",
+        None,
+        "lags at which rounding of the losses counts are left out",
+    ),
 ]
 # What is computed otherwise, by how much it may differ, relative, and why.
 CHANGED = [

@@ -33,6 +33,14 @@ def test_the_table_has_ensembles_and_sweeps(smoke):
         assert row["selection"] in ("all", "free")
         assert 0 <= float(row["frozen_share"]) <= float(row["held_share"]) <= 1
         assert 0 <= float(row["reach_deepest"]) <= 1
+    empty = ("exponent_initial", "exponent_final", "exponent_short", "crossover_lag", "alpha")
+    empty += ("hurst_walks", "roughness_measured", "roughness_before_floor", "mean_escape_time")
+    for row in rows:
+        said = {part.split(": ")[0] for part in row["undefined"].split("; ")}
+        if row["draws"] == "1":
+            assert {column for column in empty if not row[column]} <= said
+        else:
+            assert "other columns" in said
     convex = next(row for row in rows if row["terrain"] == "convex")
     assert convex["deepest_is_flattest"] == "yes"
     sweep = walker_sweep.read(smoke.results / "walker" / "sweeps" / "spectral-H0.5-size65.h5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -53,13 +54,28 @@ def draw_spectral_density(axis: Axes, run: RunHessian) -> None:
 
 
 def draw_edge_of_stability(axis: Axes, run: RunHessian) -> None:
-    """Largest eigenvalue in train and eval mode against the one above which steps grow."""
+    """Largest eigenvalue in train and eval mode against the one above which steps grow.
+
+    Where a logarithmic axis has no place for the edge, the panel says why.
+    """
     x = run.step + 1
     axis.plot(x, run.train_mode_eigenvalue, "o-", ms=3, label="train")
     axis.plot(x, run.eigenvalues[:, 0], "s-", ms=3, label="eval")
-    axis.plot(x, run.edge, color=style.NULL_COLOUR, lw=0.8, ls=":", label="edge of stability")
+    shown = np.isfinite(run.edge) & (run.edge > 0)
+    if shown.any():
+        edge = np.where(shown, run.edge, np.nan)
+        look: dict[str, Any] = {"color": style.NULL_COLOUR, "lw": 0.8, "ls": ":"}
+        if shown.sum() == 1:
+            look["marker"] = "_"
+        axis.plot(x, edge, label="edge of stability", **look)
     _log_steps(axis, run)
     axis.set(yscale="log", ylabel=r"$\lambda_1$ (parameter$^{-2}$)")
+    said = _without_edge(run)
+    if said:
+        style.make_headroom(axis, 0.2)
+        text = textwrap.fill(f"edge of stability: {said}", 52)
+        place: style.Look = {"transform": axis.transAxes, "ha": "left", "va": "top"}
+        axis.text(0.02, 0.98, text, fontsize=5.5, color="0.4", **place)
     style.legend_above(axis)
 
 
@@ -116,6 +132,19 @@ def hessian_title(run: RunHessian) -> str:
         without = f"{len(run.missing)} of {len(run.step)} checkpoints"
         title += f" ({without} not reached or not finite: diverged)"
     return title
+
+
+def _without_edge(run: RunHessian) -> str:
+    """Why the edge of stability is not drawn at some checkpoints, empty where it is at all."""
+    said = [run.undefined["edge"]] if "edge" in run.undefined else []
+    below = np.flatnonzero(run.edge <= 0)
+    if below.size:
+        steps = "step " + ", ".join(str(step) for step in run.step[below])
+        if below.size == len(run.step) - len(run.missing):
+            steps = "every step"
+        values = ", ".join(dict.fromkeys(f"{edge:.3g}" for edge in run.edge[below]))
+        said.append(f"not above zero at {steps}: {values}")
+    return "; ".join(said)
 
 
 def _positive(values: np.ndarray) -> np.ndarray:

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
-from sgdwalk.fits.estimate import Estimate
-from sgdwalk.walker.sweep import SweepResult, averaged
+from sgdwalk.walker.sweep import SweepMean, SweepResult, averaged
 
 MAPS = {
     "exponent_initial_free": ("initial exponent", "viridis"),
@@ -28,12 +27,12 @@ class Phase:
     Attributes:
         kind: of the terrain.
         learning_rate: of the walk.
-        means: by roughness exponent of the terrain (None: its own) and noise, then by result.
+        means: by roughness exponent of the terrain (None: its own) and noise.
     """
 
     kind: str
     learning_rate: float
-    means: Mapping[tuple[float | None, float], Mapping[str, Estimate]]
+    means: Mapping[tuple[float | None, float], SweepMean]
 
     @property
     def noises(self) -> list[float]:
@@ -48,11 +47,11 @@ class Phase:
 
 def phases_of(sweeps: Iterable[SweepResult]) -> list[Phase]:
     """Sweeps by kind of terrain and learning rate, averaged over draws."""
-    found: dict[tuple[str, float], dict[tuple[float | None, float], Mapping[str, Estimate]]] = {}
+    found: dict[tuple[str, float], dict[tuple[float | None, float], SweepMean]] = {}
     for mean in (mean for sweep in sweeps for mean in averaged(sweep)):
         s = mean.settings
         of_phase = found.setdefault((s["kind"], s["learning_rate"]), {})
-        of_phase[s.get("H"), s["noise"]] = mean.means
+        of_phase[s.get("H"), s["noise"]] = mean
     return [Phase(kind, rate, found[kind, rate]) for kind, rate in sorted(found)]
 
 
@@ -69,6 +68,8 @@ def map_limits(sweeps: Iterable[SweepResult], result: str) -> tuple[float, float
 def draw_phase_map(axis: Axes, phase: Phase, result: str, limits: tuple[float, float]) -> None:
     """One result as a map over noise and roughness, with its numbers.
 
+    Where draws without a number are left out of a mean, the cell says of how many it is.
+
     Args:
         axis: where to.
         phase: one kind of terrain and learning rate.
@@ -76,16 +77,15 @@ def draw_phase_map(axis: Axes, phase: Phase, result: str, limits: tuple[float, f
         limits: of the colour scale.
     """
     label, colours = MAPS[result]
-    nowhere = dict.fromkeys(MAPS, Estimate.undefined())
+    cells = [[phase.means.get((H, noise)) for noise in phase.noises] for H in phase.roughness]
     values = np.array(
-        [
-            [phase.means.get((H, noise), nowhere)[result].value for noise in phase.noises]
-            for H in phase.roughness
-        ]
+        [[np.nan if c is None else c.means[result].value for c in row] for row in cells]
     )
     image = axis.imshow(values, origin="lower", aspect="auto", cmap=colours, clim=limits)
     for (i, j), value in np.ndenumerate(values):
-        text = "–" if np.isnan(value) else f"{value:.2f}"
+        text, cell = "–" if np.isnan(value) else f"{value:.2f}", cells[i][j]
+        if cell is not None and cell.counts[result] < cell.draws:
+            text += f"\n{cell.counts[result]} of {cell.draws}"
         on_pale = np.isnan(value) or value > np.mean(limits)
         axis.text(j, i, text, ha="center", va="center", fontsize=6, color="k" if on_pale else "w")
     axis.set_xticks(range(len(phase.noises)), [f"{noise:g}" for noise in phase.noises])
@@ -104,8 +104,9 @@ def draw_final_exponents(axis: Axes, phase: Phase) -> None:
     colours = style.colours(len(phase.roughness))
     for H, shift, colour in zip(phase.roughness, shifts, colours, strict=True):
         there = [noise for noise in noises if (H, noise) in phase.means]
-        found = [phase.means[H, noise]["exponent_final_free"] for noise in there]
-        look: style.Look = {"fmt": "o-", "ms": 3, "color": colour, "label": f"$H$ = {_said(H)}"}
+        found = [phase.means[H, noise].means["exponent_final_free"] for noise in there]
+        label = f"$H$ = {_said(H)}" + ("" if any(e.defined for e in found) else ": none")
+        look: style.Look = {"fmt": "o-", "ms": 3, "color": colour, "label": label}
         style.interval_bars(axis, shift * np.array(there), found, **look)
     style.null_line(axis, 1)
     axis.set(xscale="log", xlabel=NOISE, ylabel="final exponent", ylim=(-0.3, 2.3))

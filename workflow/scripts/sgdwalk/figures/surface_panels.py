@@ -184,8 +184,13 @@ def draw_line_roughness(
     )
     for label, curve, marker, colour in sets:
         fit = curve.power_law
-        said = f"{label}: $H$ = {curve.hurst.value:.2f}"
-        axis.plot(curve.separation, curve.msl, marker, ms=3, color=colour, label=said)
+        number = f"$H$ = {curve.hurst.value:.2f}" if curve.hurst.defined else "no $H$"
+        # Open where rounding of the losses counts, and so all where there is no fit.
+        used = curve.separation >= fit.fit_low * (1 - 1e-9)
+        said = f"{label}: {number}"
+        axis.plot(curve.separation[used], curve.msl[used], marker, ms=3, color=colour, label=said)
+        open_ones: style.Look = {"ms": 3, "color": colour, "mfc": "none"}
+        axis.plot(curve.separation[~used], curve.msl[~used], marker, **open_ones)
         ends = np.array([fit.fit_low, fit.fit_high])
         axis.plot(ends, fit(ends), color=colour, lw=0.8)
     if walk is not None:

@@ -116,16 +116,33 @@ def draw_terrain_gradients(
 def draw_terrain_msl(
     axis: Axes, results: Mapping[str, WalkerAnalysis], colours: Mapping[str, np.ndarray]
 ) -> None:
-    """Mean squared loss difference against distance along one walk on each terrain."""
+    """Mean squared loss difference against distance along one walk on each terrain.
+
+    Dotted: the cells of the grids, and the distances from which on H is fitted; curves are thin
+    below these, where the surface is smooth because it is interpolated.
+    """
     for name, result in results.items():
         r = result.roughness
-        label = f"{name}, $H$ = {r.hurst.value:.2f}"
+        label = f"{name}, $H$ = {r.hurst.value:.2f}" if r.hurst.defined else f"{name}, no $H$"
         known = np.isfinite(r.msl_error)  # bins with pairs from enough blocks of time
         distance, msl, error = r.separation[known], r.msl[known], 1.96 * r.msl_error[known]
-        axis.plot(distance, msl, ".-", ms=2, lw=0.7, color=colours[name], label=label)
+        below = distance < r.resolved
+        axis.plot(distance, msl, "-", lw=0.4, color=colours[name])
+        axis.plot(distance[~below], msl[~below], ".-", ms=2, lw=0.9, color=colours[name])
+        axis.plot([], [], ".-", color=colours[name], label=label)
         band = np.maximum(msl - error, msl / 10), msl + error
         axis.fill_between(distance, *band, color=colours[name], alpha=0.2, lw=0)
     axis.set(xscale="log", yscale="log", xlabel="distance", ylabel="MSL")
+    for said, marks in (
+        ("cell", {r.ground.cell for r in results.values()}),
+        ("$H$ from", {r.roughness.resolved for r in results.values()}),
+    ):
+        for mark in sorted(marks):
+            axis.axvline(mark, color=style.NULL_COLOUR, lw=0.7, ls=":")
+            place: style.Look = {"xy": (mark, 0.98), "xycoords": axis.get_xaxis_transform()}
+            axis.annotate(
+                said, **place, rotation=90, fontsize=5.5, color="0.4", ha="right", va="top"
+            )
     axis.legend(loc="lower right")
 
 

@@ -96,9 +96,14 @@ def _curvature(
         product, settings.top_k, settings.smallest, seed=seed, capacity=capacity
     )
     gradient = product.gradient().cpu().numpy()
+    edge = edge_of_stability(run.optimizer)
+    missing = {"edge": edge.missing} if edge.missing else {}
+    if not density:
+        missing["trace"] = missing["density"] = "not measured at this checkpoint"
     result = replace(
         result,
-        edge=edge_of_stability(run.optimizer),
+        missing={**result.missing, **missing},
+        edge=edge.eigenvalue,
         eigenvalues=largest.values,
         residuals=largest.residuals,
         converged=largest.converged,
@@ -148,8 +153,14 @@ def _steps(
     device = next(run.model.parameters()).device
     rows = torch.as_tensor(np.ascontiguousarray(vectors.T), device=device)
     seen = replay(run, steps, rows)
+    missing, finite = dict(result.missing), int(np.isfinite(seen.loss).sum())
+    if finite < steps:
+        missing["replay"] = f"the loss was finite at {finite} of {steps} replayed steps"
+    elif not np.isfinite(seen.displacement_share):
+        missing["replay"] = "the replayed steps lead nowhere: no displacement has a direction"
     return replace(
         result,
+        missing=missing,
         replay_loss=seen.loss,
         replay_gradient_share=seen.gradient_share,
         replay_step_share=seen.step_share,

@@ -61,8 +61,9 @@ class HessianValues(Generic[Number]):
     edge: Annotated[
         Number,
         "edge of stability, the eigenvalue above which the optimizer's steps grow: "
-        "2 (1 + b) / eta - w for learning rate eta, momentum b and weight decay w, "
-        "with Nesterov's momentum 2 (1 + b) / (eta (1 + 2 b)) - w; nan for Adam",
+        "2 (1 + b) / (eta (1 - d)) - w for learning rate eta, momentum b, dampening d below 1 and "
+        "weight decay w, with Nesterov's momentum 2 (1 + b) / (eta (1 + 2 b)) - w; inf: they never "
+        "do; nan: no one number says it, as for Adam",
         _CURVATURE,
     ]
     gradient_norm: Annotated[Number, "norm of the gradient of the same mean loss", "1/parameter"]
@@ -90,7 +91,11 @@ class CheckpointHessian(HessianValues[float]):
     """The Hessian at one checkpoint, and the steps that follow it among its eigenvectors."""
 
     step: Annotated[int, "steps taken before the checkpoint", "step"]
-    missing: Annotated[dict[str, str], "why this part could not be had"]
+    missing: Annotated[
+        dict[str, str],
+        "why this part could not be had, or is not finite: hessian (all of it), edge, trace, "
+        "density, replay",
+    ]
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,11 @@ class RunHessian(HessianValues[np.ndarray]):
 
     step: Annotated[np.ndarray, "(C,) steps taken before each checkpoint, increasing", "step"]
     missing: Annotated[dict[str, str], "why there is no Hessian at this step"]
+    undefined: Annotated[
+        dict[str, str],
+        "why this part is not finite at steps that have a Hessian, or at neighbours of one that "
+        "has none: edge, trace, density, replay, overlap, variance_slope",
+    ]
     overlap: Annotated[
         np.ndarray,
         "(C-1,) overlap of the leading eigenspace with that of the next checkpoint, 0 to 1",

@@ -39,16 +39,52 @@ def analyse(checkpoints: Sequence[str | Path], vectors: Sequence[str | Path]) ->
         name: np.array([getattr(part, name) for part in parts]) for name in _STACKED
     }
     slopes = np.array([log_slope(part.eigenvalues, part.variance) for part in parts])
+    overlaps = _overlaps([vectors[i] for i in order])
     return RunHessian(
         **values,
         parameters=parts[0].parameters,
         samples=parts[0].samples,
         step=np.array([part.step for part in parts]),
         missing={str(p.step): p.missing["hessian"] for p in parts if "hessian" in p.missing},
-        overlap=_overlaps([vectors[i] for i in order]),
+        undefined=_undefined(parts, slopes[:, 0], overlaps),
+        overlap=overlaps,
         variance_slope=slopes[:, 0],
         variance_slope_error=slopes[:, 1],
     )
+
+
+def _undefined(
+    parts: Sequence[CheckpointHessian], slopes: np.ndarray, overlaps: np.ndarray
+) -> dict[str, str]:
+    """Why numbers are not finite, by name: the steps of each reason, and the reason.
+
+    "Every step" is every one that has a Hessian.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for part, slope in zip(parts, slopes, strict=True):
+        if "hessian" in part.missing:
+            continue
+        reasons = dict(part.missing)
+        if not np.isfinite(slope):
+            reasons["variance_slope"] = (
+                "fewer than three leading eigenvectors with a positive eigenvalue and variance"
+            )
+        for name, why in reasons.items():
+            found.setdefault(name, {}).setdefault(why, []).append(str(part.step))
+    why = "no eigenvectors at this step or at the next"
+    for part, overlap in zip(parts, overlaps, strict=False):
+        if not np.isfinite(overlap):
+            found.setdefault("overlap", {}).setdefault(why, []).append(str(part.step))
+    present = sum("hessian" not in part.missing for part in parts)
+
+    def said(steps: list[str], why: str) -> str:
+        where = "every step" if len(steps) == present > 1 else "step " + ", ".join(steps)
+        return f"{where}: {why}"
+
+    return {
+        name: "; ".join(said(steps, why) for why, steps in reasons.items())
+        for name, reasons in found.items()
+    }
 
 
 def _shapes(result: CheckpointHessian) -> dict[str, tuple[int, ...]]:

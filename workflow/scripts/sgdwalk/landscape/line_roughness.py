@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +14,7 @@ from sgdwalk.geometry.loss_structure import ORDERS
 
 _LAGS_PER_OCTAVE = 4
 MIN_POINTS = 17  # lags up to a quarter of the line must span a factor of four
+_OVER_ROUNDING = 50.0  # MSL over that of rounding alone: a share of 2 % bends H by 0.01 at most
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,21 @@ class LineRoughness:
     ]
     fits: Annotated[
         tuple[PowerLaw, ...],
-        "power law of the structure function of each order up to a quarter of the line; "
-        "exponents are zeta(q)",
+        "power law of the structure function of each order up to a quarter of the line, where "
+        "rounding does not count; exponents are zeta(q)",
     ]
     second_differences: Annotated[
-        np.ndarray, "(n,) mean squared second difference of the loss", "loss^2"
+        np.ndarray,
+        "(n,) mean squared second difference of the loss; nan where two lags exceed the line",
+        "loss^2",
     ]
-    second_fit: Annotated[PowerLaw, "its power law over the same lags"]
+    second_fit: Annotated[
+        PowerLaw, "its power law up to a quarter of the line, where rounding does not count"
+    ]
+    rounding_msl: Annotated[float, "MSL that rounding of the losses alone gives", "loss^2"]
+    missing: Annotated[
+        dict[str, str], "why a fit or its interval is not defined, or short lags are left out of it"
+    ] = field(default_factory=dict)
 
     @property
     def zeta(self) -> np.ndarray:
@@ -62,17 +71,20 @@ class LineRoughness:
         return int(np.flatnonzero(self.orders == 2.0)[0])
 
 
-def line_roughness(loss: np.ndarray, spacing: float) -> LineRoughness:
+def line_roughness(loss: np.ndarray, spacing: float, rounding: float = 0.0) -> LineRoughness:
     """Structure functions of losses sampled at equal distances along straight lines.
 
     On a smooth function differences grow as the distance r, second ones as r^2; with a roughness
     exponent H < 1 both grow as r^H. Intervals come from leaving out one line after the other;
     there are none for a single line. Losses at fixed weights over fixed samples carry no minibatch
-    noise, so there is no floor but rounding.
+    noise, so there is no floor but rounding: of independent errors of standard deviation s it adds
+    2 s^2 to the MSL and 6 s^2 to second differences. Only lags at which, and beyond which, they are
+    50 times that are fitted. Below the spacing nothing is known.
 
     Args:
         loss: (K, n) or (n,) losses along each line, 17 points or more.
         spacing: distance between neighbouring points, parameter units.
+        rounding: standard deviation s of the losses' rounding errors.
 
     Raises:
         InputError: other shapes, losses that are not finite, or a spacing that is not positive.
@@ -102,16 +114,53 @@ def line_roughness(loss: np.ndarray, spacing: float) -> LineRoughness:
             second.append(np.full(len(loss), np.nan))
     moments = np.moveaxis(np.array(first), 0, 2)  # (Q, K, n)
     seconds = np.array(second).T  # (K, n)
-    fitted = lags <= points // 4
-    separation = lags * spacing
+    separation, short = lags * spacing, lags <= points // 4
+    mean, second_mean = moments.mean(axis=1), seconds.mean(axis=0)
+    msl = mean[int(np.flatnonzero(np.equal(ORDERS, 2.0))[0])]
+    fitted = short & _above(msl, 2 * rounding**2)
+    second_fitted = short & _above(second_mean, 6 * rounding**2)
+    missing = _reasons("hurst", msl, separation, short, fitted, len(loss))
+    missing |= _reasons("second_fit", second_mean, separation, short, second_fitted, len(loss))
     return LineRoughness(
         separation,
         np.array(ORDERS),
-        moments.mean(axis=1),
+        mean,
         tuple(_fit(separation[fitted], lines[:, fitted]) for lines in moments),
-        seconds.mean(axis=0),
-        _fit(separation[fitted], seconds[:, fitted]),
+        second_mean,
+        _fit(separation[second_fitted], seconds[:, second_fitted]),
+        2 * rounding**2,
+        missing,
     )
+
+
+def _above(means: np.ndarray, floor: float) -> np.ndarray:
+    """Lags beyond the last one at which rounding counts; (n,) means may end in nan."""
+    below = np.flatnonzero(means < _OVER_ROUNDING * floor)
+    return np.arange(means.size) > (below[-1] if below.size else -1)
+
+
+def _reasons(
+    name: str,
+    means: np.ndarray,
+    separation: np.ndarray,
+    short: np.ndarray,
+    fitted: np.ndarray,
+    lines: int,
+) -> dict[str, str]:
+    """Why an exponent or its interval is not defined, or which lags it does without."""
+    found = {}
+    said = f"below {_OVER_ROUNDING:g} times what rounding of the losses gives"
+    if not (means[short] > 0).any():
+        found[name] = "the loss is the same all along the lines"
+    elif fitted.sum() < 3:
+        found[name] = f"{short.sum() - fitted.sum()} of {short.sum()} lags are {said}"
+    else:
+        if lines == 1:
+            found[f"{name}_interval"] = "one line: there is none to leave out"
+        if fitted.sum() < short.sum():
+            first = separation[fitted][0]
+            found[f"{name}_short_lags"] = f"left out below {first:.3g}: {said}"
+    return found
 
 
 def _fit(separation: np.ndarray, lines: np.ndarray) -> PowerLaw:

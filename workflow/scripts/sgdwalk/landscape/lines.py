@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sgdwalk.landscape.weights import RunCheckpoints
 
 REACH = 0.02  # to either side, in lengths of the direction, where derivatives are fitted
 _FITTED = 21  # points of that fit
+_COMPARED = 17  # points of a line at which the loss is computed in double precision too
 _ISOTROPIC = 1000  # first seed word of the fine lines, beyond those of the planes
 
 
@@ -101,6 +103,12 @@ def random_lines(
         values = surface.values(position(model), direction[None], coordinate[:, None])
         slope, curvature = _derivatives(train, position(model), direction)
         along = direction.double()
+        derivatives = {
+            "slope": slope,
+            "curvature": curvature,
+            "predicted_slope": float(gradient @ along),
+            "predicted_curvature": float((product @ direction).double() @ along),
+        }
         line = Line(
             kind,
             step,
@@ -109,8 +117,15 @@ def random_lines(
             values=values,
             slope=slope,
             curvature=curvature,
-            predicted_slope=float(gradient @ along),
-            predicted_curvature=float((product @ direction).double() @ along),
+            predicted_slope=derivatives["predicted_slope"],
+            predicted_curvature=derivatives["predicted_curvature"],
+            undefined={
+                name: f"the training loss is not finite within {REACH:g} of the checkpoint"
+                if name in ("slope", "curvature")
+                else "the gradient or the Hessian at the checkpoint is not finite"
+                for name, value in derivatives.items()
+                if not np.isfinite(value)
+            },
         )
         lines.append(line)
     return lines
@@ -157,7 +172,8 @@ def fine_lines(run: RunCheckpoints, step: int, count: int, points: int) -> Check
     """Isotropic lines through a checkpoint, and the one to its neighbour, finely sampled.
 
     All are as long to either side as the neighbouring checkpoint is away, so that the landscape
-    off the path is seen at the scale of the walk.
+    off the path is seen at the scale of the walk. How far single precision rounds the losses is
+    seen from points of one line of either kind, at which they are computed in double precision too.
 
     Args:
         run: networks and settings; batch norm is treated as the settings say.
@@ -184,17 +200,22 @@ def fine_lines(run: RunCheckpoints, step: int, count: int, points: int) -> Check
     coordinate = np.linspace(-1, 1, points)[:, None]
     surface = run.surface(model, s.batch_norm, test=False)
 
+    precise = run.surface(deepcopy(model).double(), s.batch_norm, test=False)
+    some = np.linspace(0, points - 1, min(_COMPARED, points)).round().astype(int)
+
     def losses(directions: Sequence[Tensor]) -> FineLines:
         scaled = [d * (half_length / float(d.double().norm())) for d in directions]
-        return FineLines(
-            np.array([surface.values(origin, d[None], coordinate).train_loss for d in scaled])
-        )
+        loss = np.array([surface.values(origin, d[None], coordinate).train_loss for d in scaled])
+        exact = precise.values(origin.double(), scaled[0][None].double(), coordinate[some])
+        with np.errstate(invalid="ignore"):
+            # About their mean: what all losses are off by is in no difference.
+            rounding = float(np.std(loss[0, some] - exact.train_loss, ddof=1))
+        return FineLines(loss, rounding=rounding)
 
-    spacing = 2 * half_length / (points - 1)
     return CheckpointRoughness(
         step,
         half_length=half_length,
-        spacing=spacing,
+        spacing=2 * half_length / (points - 1),
         random=losses(isotropic),
         chord=losses([chord]),
     )

@@ -100,6 +100,9 @@ class Line:
     predicted_curvature: Annotated[float | None, "the same derivative from the Hessian, d.Hd"] = (
         None
     )
+    undefined: Annotated[dict[str, str], "why slopes or curvatures of the line are nan"] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,11 @@ class FineLines:
 
     loss: Annotated[np.ndarray, "(K, n) training loss along each line"]
     roughness: Annotated[LineRoughness | None, "structure functions of these losses"] = None
+    rounding: Annotated[
+        float | None,
+        "standard deviation of the losses' rounding error: single less double precision",
+        "loss",
+    ] = None
 
 
 @dataclass(frozen=True)

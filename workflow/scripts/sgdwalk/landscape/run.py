@@ -84,6 +84,7 @@ def _measured(lines: CheckpointRoughness) -> CheckpointRoughness:
         return CheckpointRoughness.without_lines(lines.step, why)
 
     def measured(found: FineLines) -> FineLines:
-        return FineLines(found.loss, line_roughness(found.loss, spacing))
+        rough = line_roughness(found.loss, spacing, found.rounding or 0.0)
+        return replace(found, roughness=rough)
 
     return replace(lines, random=measured(random), chord=measured(chord))

@@ -12,12 +12,13 @@ from sgdwalk.errors import InputError
 from sgdwalk.walker.basins import BasinStatistics, basin_statistics, find_basins
 from sgdwalk.walker.diffusion import StageDiffusion, stage_diffusion, stages
 from sgdwalk.walker.gradients import (
+    RESOLVED_CELLS,
     GradientDensity,
     WalkRoughness,
     gradient_density,
     walk_roughness,
 )
-from sgdwalk.walker.grid_roughness import roughness_exponent
+from sgdwalk.walker.grid_roughness import resolved_roughness
 from sgdwalk.walker.terrain import Terrain, make_terrain
 from sgdwalk.walker.valleys import ValleyStatistics, valley_statistics
 from sgdwalk.walker.walk import Walks, simulate_walkers
@@ -32,10 +33,15 @@ class Ground:
 
     values: Annotated[np.ndarray, "(N, M) loss at the grid points of [-1, 1]^2, first axis x"]
     H: Annotated[float, "roughness exponent it was made with; nan: has none"]
-    roughness: Annotated[float, "roughness exponent measured, second differences, 1-16 cells"]
-    roughness_before_floor: Annotated[
-        float, "the same before floor and border are cut; nan: none are"
+    cell: Annotated[float, "distance of neighbouring grid points, the larger of x and y", "length"]
+    roughness: Annotated[
+        float, "roughness exponent measured, second differences over roughness_range"
     ]
+    roughness_range: Annotated[np.ndarray, "(2,) shortest and longest distance fitted", "length"]
+    roughness_before_floor: Annotated[float, "the same before floor and border are cut"]
+    missing: Annotated[
+        dict[str, str], "why H, roughness (and its range) or roughness_before_floor is nan"
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +86,34 @@ def held_shares(walks: Walks) -> tuple[float, float]:
 def survey(terrain: Terrain) -> Ground:
     """Measure a terrain's roughness back, for `fractal` also before its floor and border are cut.
 
-    Grids of fewer than 33 points a side are too small to measure: nan.
+    What a grid cannot say is nan, with the reason.
     """
-    before = float("nan")
-    large = min(terrain.values.shape) >= 33
-    if terrain.kind == "fractal" and terrain.seed is not None and large:
+    before, missing = float("nan"), {}
+    cell = max(terrain.spacing)
+    if terrain.kind == "fractal" and terrain.seed is not None:
         size = len(terrain.values)
         bare = make_terrain(
             "fractal", terrain.seed, size=size, H=terrain.H, floor=None, border=None
         )
-        before = roughness_exponent(bare.values)
+        raw = resolved_roughness(bare.values)
+        before = raw.exponent
+        if raw.missing:
+            missing["roughness_before_floor"] = raw.missing
+    else:
+        missing["roughness_before_floor"] = "no floor or border is cut"
+    found = resolved_roughness(terrain.values)
+    if found.missing:
+        missing["roughness"] = found.missing
+    if terrain.H is None:
+        missing["H"] = "not made with one exponent"
     return Ground(
         terrain.values.astype(np.float32),
         float("nan") if terrain.H is None else float(terrain.H),
-        roughness_exponent(terrain.values) if large else float("nan"),
+        cell,
+        found.exponent,
+        cell * np.array([found.first, found.last]),
         before,
+        missing,
     )
 
 
@@ -156,7 +175,7 @@ def analyse_walks(terrain: Terrain, walks: Walks, stage: int, basin_depth: float
         *held_shares(walks),
         diffusion,
         gradient_density(walks),
-        walk_roughness(best),
+        walk_roughness(best, RESOLVED_CELLS * max(terrain.spacing)),
         valley_statistics(best, terrain),
         visits,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -211,7 +211,8 @@ class BasinStatistics:
     escapes: Annotated[np.ndarray, "(K,) stays that ended before the walk"]
     escape_time: Annotated[
         np.ndarray,
-        "(K,) mean escape time: steps in the basin by escapes from it; inf without one",
+        "(K,) mean escape time: steps in the basin by escapes from it; inf without one, nan "
+        "without a stay",
         "step",
     ]
     mean_escape_time: Annotated[float, "the same over all basins", "step"]
@@ -219,6 +220,9 @@ class BasinStatistics:
     reach_flattest: Annotated[np.ndarray, "(W,) steps until the flattest; nan: never", "step"]
     end_deepest: Annotated[float, "share of walkers whose last visited basin is the deepest"]
     end_flattest: Annotated[float, "share of walkers whose last visited basin is the flattest"]
+    missing: Annotated[dict[str, str], "why mean_escape_time is not finite"] = field(
+        default_factory=dict
+    )
 
 
 def basin_statistics(walks: Walks, basins: Basins) -> BasinStatistics:
@@ -245,6 +249,11 @@ def basin_statistics(walks: Walks, basins: Basins) -> BasinStatistics:
     with np.errstate(divide="ignore", invalid="ignore"):
         escape_time = np.where(number > 0, steps / escapes, np.nan)
         overall = np.float64(steps.sum()) / escapes.sum()
+    missing = {}
+    if not number.sum():
+        missing["mean_escape_time"] = "no walker came to the core of a basin"
+    elif not escapes.sum():
+        missing["mean_escape_time"] = "no walker left a basin for another one's core"
     return BasinStatistics(
         basins.minimum,
         basins.position,
@@ -261,4 +270,5 @@ def basin_statistics(walks: Walks, basins: Basins) -> BasinStatistics:
         first_passage_times(visited, basins.flattest),
         float(np.mean(visited[:, -1] == basins.deepest)),
         float(np.mean(visited[:, -1] == basins.flattest)),
+        missing,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -21,6 +21,7 @@ from sgdwalk.fits.estimate import Estimate
 from sgdwalk.walker.walk import EnsembleMSD, Walks, ensemble_msd
 
 FEWEST_WALKERS = 5
+FEWEST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,9 @@ class StageDiffusion:
     exponent_max: Annotated[Estimate, "largest exponent of all regimes"]
     exponent_long: Annotated[Estimate, "exponent of the last regime"]
     crossover_lag: Annotated[Estimate, "lag at which the last of several regimes begins", "step"]
+    missing: Annotated[
+        dict[str, str], "why msd_error, an exponent or the crossover is not defined"
+    ] = field(default_factory=dict)
 
 
 def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
@@ -57,8 +61,8 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
         last: index of its last position.
 
     Returns:
-        MSD with errors, and regimes. Regimes are nan where fewer than five walkers
-        moved, or in a stage of fewer than eight steps.
+        MSD with errors, and regimes. There are none where fewer than five walkers moved, or in a
+        stage of fewer than eight steps; `missing` says so.
 
     Raises:
         InputError: a stage that is not in the walks, or no walkers.
@@ -68,10 +72,20 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
     curves = ensemble_msd(walks, first, last)
     each, count = curves.time_averaged, len(curves.time_averaged)
     mean = each.mean(axis=0)
-    moved = bool((mean > 0).all()) and len(mean) >= 8
-    moving = np.count_nonzero((each > 0).all(axis=1))
-    error = each.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(mean), np.nan)
-    fit = fit_ensemble(curves) if moved and moving >= FEWEST_WALKERS else None
+    missing = {}
+    if count > 1:
+        error = each.std(axis=0, ddof=1) / np.sqrt(count)
+    else:
+        error = np.full(len(mean), np.nan)
+        missing["msd_error"] = "one walker has no scatter"
+    why = _unfit(each)
+    if why:
+        fit, found = None, {name: Estimate.undefined() for name in EXPONENTS}
+        missing |= dict.fromkeys(EXPONENTS, why)
+    else:
+        fit = fit_ensemble(curves)
+        found, unsaid = reported(fit)
+        missing |= unsaid
     return StageDiffusion(
         first=first,
         last=last,
@@ -84,8 +98,18 @@ def stage_diffusion(walks: Walks, first: int, last: int) -> StageDiffusion:
         fit_lags=fit.lags if fit else np.empty(0),
         fitted=fit.fitted if fit else np.empty(0),
         regimes=fit.segments if fit else (),
-        **(reported(fit)[0] if fit else {name: Estimate.undefined() for name in EXPONENTS}),
+        **found,
+        missing=missing,
     )
+
+
+def _unfit(each: np.ndarray) -> str:
+    """Why (W, n) curves cannot be fitted, empty if they can."""
+    if each.shape[1] < FEWEST_STEPS:
+        return f"the stage has fewer than {FEWEST_STEPS} steps"
+    if np.count_nonzero((each > 0).all(axis=1)) < FEWEST_WALKERS:
+        return f"fewer than {FEWEST_WALKERS} walkers moved"
+    return ""
 
 
 def fit_ensemble(curves: EnsembleMSD) -> Regimes:

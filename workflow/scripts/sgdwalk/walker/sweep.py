@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from sgdwalk.diffusion.regimes import WIDEST
 from sgdwalk.files import hdf5, records
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import student_mean
@@ -30,13 +32,14 @@ RESULTS = (
     "reach_deepest",
     "reach_flattest",
 )
+_EXPONENTS = tuple(name for name in RESULTS if name.startswith("exponent_"))
 
 
 @dataclass(frozen=True)
 class WalkerPoint:
     """One ensemble of a sweep: its `SETTINGS` and its `RESULTS`.
 
-    Exponents are nan where fewer than five walkers moved.
+    Exponents are nan where `undefined` says why.
     """
 
     learning_rate: Annotated[float, "setting: learning_rate", "length^2/loss"]
@@ -52,6 +55,13 @@ class WalkerPoint:
     exponent_final_free: Annotated[float, "the second for walkers never held"]
     reach_deepest: Annotated[float, "share of walkers that reach the deepest basin"]
     reach_flattest: Annotated[float, "share of walkers that reach the flattest basin"]
+    undefined: Annotated[str, "why exponents are nan, name: why; name: why"] = ""
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The same by name."""
+        parts = (part.partition(": ") for part in self.undefined.split("; ") if part)
+        return {name: why for name, _, why in parts}
 
 
 @dataclass(frozen=True)
@@ -70,11 +80,15 @@ class SweepMean:
         settings: that they share, those of the terrain first.
         draws: how many points.
         means: over them, by name in `RESULTS`; points without a number are left out.
+        counts: of points that have the number, likewise.
+        missing: likewise, where points are left out or there is no interval: how many and why.
     """
 
     settings: dict[str, Any]
     draws: int
     means: dict[str, Estimate]
+    counts: dict[str, int]
+    missing: dict[str, str]
 
 
 def analyse(
@@ -126,14 +140,25 @@ def sweep_point(
     walks = simulate_walkers(terrain, **settings)
     spans = stages(walks.losses.shape[1] - 1, stage)
     held, frozen = held_shares(walks)
-    exponents: dict[tuple[str, str], float] = {}
+    exponents: dict[str, Any] = dict.fromkeys(_EXPONENTS, np.nan)
+    missing = dict.fromkeys(_EXPONENTS, "a wall held every walker")
     for selection, some in selections(walks).items():
-        for name, key in (("initial", "exponent_max"), ("final", "exponent_long")):
+        for stage_name, key in (("initial", "exponent_max"), ("final", "exponent_long")):
+            name = f"exponent_{stage_name}"
+            if selection == "free":
+                name += "_free"
             if some is walks and selection == "free":
-                exponents[name, "free"] = exponents[name, "all"]
-            else:
-                stage_result = stage_diffusion(some, *spans[name])
-                exponents[name, selection] = float(getattr(stage_result, key))
+                of_all = name.removesuffix("_free")
+                exponents[name], missing[name] = exponents[of_all], missing[of_all]
+                continue
+            stage_result = stage_diffusion(some, *spans[stage_name])
+            exponents[name] = float(getattr(stage_result, key))
+            missing[name] = (
+                f"an interval wider than {WIDEST:g}"
+                if stage_result.regimes
+                else stage_result.missing[key]
+            )
+    undefined = (f"{n}: {missing[n]}" for n, value in exponents.items() if np.isnan(value))
     visited = visited_basins(basins, walks.positions)
     deepest, flattest = (
         float(np.mean(np.isfinite(first_passage_times(visited, basin))))
@@ -143,12 +168,10 @@ def sweep_point(
         **settings,
         held_share=held,
         frozen_share=frozen,
-        exponent_initial=exponents["initial", "all"],
-        exponent_final=exponents["final", "all"],
-        exponent_initial_free=exponents.get(("initial", "free"), np.nan),
-        exponent_final_free=exponents.get(("final", "free"), np.nan),
+        **exponents,
         reach_deepest=deepest,
         reach_flattest=flattest,
+        undefined="; ".join(undefined),
     )
 
 
@@ -159,14 +182,37 @@ def averaged(result: SweepResult) -> list[SweepMean]:
     varied = [name for name in SETTINGS if name != "seed"]
     for point in result.points:
         groups.setdefault(tuple(getattr(point, name) for name in varied), []).append(point)
-    return [
-        SweepMean(
-            {**shared, **dict(zip(varied, values, strict=True))},
-            len(points),
-            {name: student_mean([getattr(p, name) for p in points]) for name in RESULTS},
+    means = []
+    for values, points in groups.items():
+        of = {name: [getattr(p, name) for p in points] for name in RESULTS}
+        counts = {name: int(np.isfinite(found).sum()) for name, found in of.items()}
+        missing = {name: _left_out(name, counts[name], points) for name in RESULTS}
+        means.append(
+            SweepMean(
+                {**shared, **dict(zip(varied, values, strict=True))},
+                len(points),
+                {name: student_mean(found) for name, found in of.items()},
+                counts,
+                {name: why for name, why in missing.items() if why},
+            )
         )
-        for values, points in groups.items()
-    ]
+    return means
+
+
+def _left_out(name: str, count: int, points: list[WalkerPoint]) -> str:
+    """How many draws have a number, if not all, and why; whether so few have an interval."""
+    said = []
+    if count < len(points):
+        reasons = Counter(p.missing.get(name, "not finite") for p in points if _empty(p, name))
+        others = ", ".join(f"{why} in {times}" for why, times in reasons.items())
+        said.append(f"{count} of {len(points)} draws, {others}")
+    if count == 1:
+        said.append("one draw has no interval")
+    return ", ".join(said)
+
+
+def _empty(point: WalkerPoint, name: str) -> bool:
+    return not np.isfinite(getattr(point, name))
 
 
 def write(path: str | Path, result: SweepResult, origin: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ def terrain_rows(name: str, result: WalkerAnalysis) -> list[dict[str, Any]]:
             "selected": by_stage["whole"].walkers,
             "roughness_before_floor": result.ground.roughness_before_floor,
             "roughness_measured": result.ground.roughness,
+            "roughness_from": float(result.ground.roughness_range[0]),
+            "roughness_to": float(result.ground.roughness_range[1]),
             "held_share": result.held_share,
             "frozen_share": result.frozen_share,
         }
@@ -48,6 +51,8 @@ def terrain_rows(name: str, result: WalkerAnalysis) -> list[dict[str, Any]]:
         row |= {
             "alpha": result.gradients.alpha,
             "hurst_walks": result.roughness.hurst,
+            "hurst_from": result.roughness.resolved,
+            "hurst_walkers": result.roughness.walkers,
             "valley_share": result.valleys.inside_share,
             "valley_rms_along": result.valleys.rms_along,
             "valley_rms_across": result.valleys.rms_across,
@@ -60,9 +65,45 @@ def terrain_rows(name: str, result: WalkerAnalysis) -> list[dict[str, Any]]:
             "time_in_deepest": float(basins.time_share[basins.deepest]),
             "time_in_flattest": float(basins.time_share[basins.flattest]),
             "mean_escape_time": basins.mean_escape_time,
+            "undefined": _said(_missing(result, selection)),
         }
         rows.append(row)
     return rows
+
+
+def _missing(result: WalkerAnalysis, selection: str) -> dict[str, str]:
+    """Why numbers of a row are empty, under the names of their columns."""
+    ground = dict(result.ground.missing)
+    found = {
+        column: ground[name]
+        for column, name in (
+            ("H", "H"),
+            ("roughness_before_floor", "roughness_before_floor"),
+            ("roughness_measured", "roughness"),
+        )
+        if name in ground
+    }
+    by_stage = result.stages[selection]
+    for stage, exponent in STAGE_EXPONENTS.items():
+        if exponent in by_stage[stage].missing:
+            found[f"exponent_{stage}"] = by_stage[stage].missing[exponent]
+    whole = by_stage["whole"].missing
+    found |= {exponent: whole[exponent] for exponent in EXPONENTS if exponent in whole}
+    for column, name, missing in (
+        ("alpha", "alpha", result.gradients.missing),
+        ("hurst_walks", "hurst", result.roughness.missing),
+        ("valley_rms_along", "rms_along", result.valleys.missing),
+        ("valley_rms_across", "rms_across", result.valleys.missing),
+        ("mean_escape_time", "mean_escape_time", result.basins[selection].missing),
+    ):
+        if name in missing:
+            found[column] = missing[name]
+    return found
+
+
+def _said(missing: Mapping[str, str]) -> str:
+    """One cell, in which a semicolon ends a reason."""
+    return "; ".join(f"{name}: {why.replace('; ', ', ')}" for name, why in missing.items())
 
 
 def sweep_rows(name: str, result: SweepResult) -> list[dict[str, Any]]:
@@ -83,5 +124,10 @@ def sweep_rows(name: str, result: SweepResult) -> list[dict[str, Any]]:
             row["selection"] = selection
             row |= {number: group.means[number].value for number in of_all}
             row |= {number: group.means[number + suffix] for number in _BY_SELECTION}
+            why = {n: group.missing.get(n + suffix, "") for n in _BY_SELECTION}
+            if "H" not in group.settings:
+                why["H"] = "the kind's own"
+            why["other columns"] = "not measured in sweeps"
+            row["undefined"] = _said({n: said for n, said in why.items() if said})
             rows.append(row)
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -87,6 +87,9 @@ class ValleyStatistics:
     edges: Annotated[np.ndarray, "(bins + 1,) logarithmic edges of step lengths", "length"]
     along: Annotated[np.ndarray, "(bins,) share of steps along the valley per bin"]
     across: Annotated[np.ndarray, "(bins,) share of steps across it per bin"]
+    missing: Annotated[dict[str, str], "why rms_along and rms_across are nan"] = field(
+        default_factory=dict
+    )
 
 
 def valley_statistics(walks: Walks, terrain: Terrain) -> ValleyStatistics:
@@ -105,6 +108,8 @@ def valley_statistics(walks: Walks, terrain: Terrain) -> ValleyStatistics:
     low, high = np.quantile(moved, (1e-3, 1)) if moved.size else (1e-3, 1.0)
     edges = np.geomspace(min(low, high / 2), high, STEP_BINS + 1)
     count = max(along.size, 1)
+    why = "no step began in a valley"
+    missing = {} if along.size else {"rms_along": why, "rms_across": why}
     return ValleyStatistics(
         float(resolved.inside.mean()),
         float(np.sqrt(np.mean(along**2))) if along.size else np.nan,
@@ -112,4 +117,5 @@ def valley_statistics(walks: Walks, terrain: Terrain) -> ValleyStatistics:
         edges,
         np.histogram(along, edges)[0] / count,
         np.histogram(across, edges)[0] / count,
+        missing,
     )
