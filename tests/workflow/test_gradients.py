@@ -17,6 +17,9 @@ def test_the_smoke_study_has_tails_of_all_runs(smoke):
     for row in pooled:
         assert 0.4 <= float(row["alpha"]) <= 2
         assert float(row["null_alpha_low"]) <= float(row["null_alpha"])
+        assert 1 / 40 <= float(row["null_p"]) <= 1
+        assert "scales that differ between parameters" in row["note"]
+    assert all(r["undefined"] for r in rows if not (r["alpha"] and r["null_alpha"]))
     fixed = [r for r in rows if r["quantity"] == "standardised noise at fixed weights"]
     assert [int(r["step"]) for r in fixed] == 2 * [0, 15, 240]
     for row in fixed:

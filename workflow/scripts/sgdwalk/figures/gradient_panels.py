@@ -16,11 +16,12 @@ from sgdwalk.gradients.tail_record import TailRecord
 
 FIT, GAUSSIAN = "tab:blue", "tab:orange"
 ALPHA = r"tail index $\alpha$, 95 %"
+POOLED = "pooled: unequal scales\nof parameters lower $\\alpha$,\ntoo; no test of tails"
 # By quantity: marker, colour, and what legends call it and its null.
 ALONG_WALK = {
-    "entries": ("o", FIT, "pooled entries (d)", "scale mixture"),
-    "full-batch entries": ("s", "tab:green", "full-batch gradient", "its scale mixture"),
-    "standardised entries": ("^", "tab:purple", "standardised", "standardised Gaussian"),
+    "entries": ("o", FIT, "pooled entries (d), no test", "scale mixture"),
+    "full-batch entries": ("s", "tab:green", "full-batch entries, no test", "scale mixture"),
+    "standardised entries": ("^", "tab:purple", "standardised entries", "Gaussian"),
 }
 # By quantity: method, marker, colour, and what the legend calls it.
 AT_FIXED_WEIGHTS = {
@@ -68,8 +69,18 @@ def draw_entry_density(
     axis.set(xlim=(-reach, 2 * reach), xlabel="gradient entry (1/parameter)")
     axis.set_ylabel("density (parameter)")
     axis.ticklabel_format(axis="both", style="sci", scilimits=(-2, 3), useMathText=True)
+    axis.yaxis.get_offset_text().set_x(0.02)  # clear of the panel's letter
     said = f"; null: {fit.null_alpha.value:.2f}" if fit.null_alpha.defined else ""
     axis.set_title(rf"{where}: $\alpha = {fit.alpha.value:.2f}${said}")
+    axis.annotate(
+        POOLED,
+        (0.99, 0.42),
+        xycoords="axes fraction",
+        ha="right",
+        va="top",
+        fontsize=5.5,
+        color=style.NULL_COLOUR,
+    )
 
 
 def draw_tail_index(axis: Axes, run: RunGradients) -> None:

@@ -9,28 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from math import nan
 from typing import Annotated, Any
 
 import numpy as np
 
-from sgdwalk.fits.estimate import Estimate
-from sgdwalk.gradients.scale_mixture import (
-    scale_mixture_density,
-    scale_mixture_interval,
-    standardise,
-)
-from sgdwalk.gradients.stable_fit import fit_stable
+from sgdwalk.gradients.rotations import DRAWS, FEWEST_ROTATED, rotated_grams, rotated_rows
+from sgdwalk.gradients.stable_fit import TailIndex
+from sgdwalk.gradients.standardise import standardise_runs
 from sgdwalk.gradients.tail_record import (
     TailRecord,
+    alpha_or_nan,
+    drawn_alphas,
     likelihood_record,
-    noise_dimension,
     vector_records,
 )
 
-_FEWEST_FOR_SCALE = 10  # values behind a scale: fewer would make the null itself heavy-tailed
 _FEWEST_BINS, _MOST_BINS = 11, 121
+_DENSITY_DRAWS = 10
+_EPOCH_BLOCK = 8  # fewest epochs in a block of rotations
+_POOLED = "scales that differ between parameters lower it too, and its null knows those recorded"
+
+# Values of one draw of a null.
+Draw = Callable[[np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -42,32 +43,33 @@ class Gradients:
         series: (S, C) entries at fixed coordinates.
         layer: (C,) number of the layer of each of these.
         weight: (C,) parameters that each stands for.
-        noise_norm: (E, B) norms of full minibatches' gradients minus the epoch's mean.
-        noise_gram: (E, n, n) inner products of the first n of these.
-        mean_gradient: (E, m) entries of the mean.
+        noise_gram: (E, n, n) inner products of gradients minus their mean, of the full minibatches
+            among the first 128 of an epoch.
+        mean_gradient: (E, m) entries of each epoch's mean gradient.
+        no_epoch: why there is no epoch, if there is none.
 
-    Steps with a smaller minibatch are in none of them.
+    Steps with a smaller minibatch are in none of them, and epochs whose noise is not finite.
     """
 
     entries: np.ndarray
     series: np.ndarray
     layer: np.ndarray
     weight: np.ndarray
-    noise_norm: np.ndarray
     noise_gram: np.ndarray
     mean_gradient: np.ndarray
+    no_epoch: str = ""
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Density of gradient entries without zeros, beside the Gaussian scale mixture."""
+    """Density of gradient entries without zeros, beside that of their null."""
 
     edges: Annotated[
         np.ndarray, "(bins + 1,) bin edges of gradient entries, finer towards 0", "1/parameter"
     ]
     density: Annotated[np.ndarray, "(bins,) share of entries per width of bin", "parameter"]
     null: Annotated[
-        np.ndarray, "(bins,) density of the scale mixture, mid-bin; nan if undefined", "parameter"
+        np.ndarray, "(bins,) density of the null of entries; nan if undefined", "parameter"
     ]
 
 
@@ -105,16 +107,33 @@ def gradients_between(
     here = slice(begin, max(begin, end))
     # those that are full in every epoch, so that epochs have as many each
     kept = np.flatnonzero(full[: count * per_epoch].reshape(norms.shape)[here].all(axis=0))
-    first_kept = kept[kept < grams.shape[1]]
+    kept = kept[kept < grams.shape[1]]
+    noise = _centred(grams[here][:, kept][:, :, kept].astype(float))
+    mean = epochs.get("mean_gradient", np.zeros((0, 0)))[here].astype(float)
+    if per_epoch < 2:
+        no_epoch = "no noise of epochs was recorded"
+    elif begin >= end:
+        no_epoch = f"no epoch of {per_epoch} steps lies wholly in the window"
+    else:
+        no_epoch = "no epoch has finite noise"
     return Gradients(
         entries=entries[steps].astype(float),
         series=series[steps].astype(float),
         layer=layer,
         weight=(sizes / np.maximum(np.bincount(layer, minlength=len(sizes)), 1))[layer],
-        noise_norm=norms[here][:, kept],
-        noise_gram=grams[here][:, first_kept][:, :, first_kept],
-        mean_gradient=epochs.get("mean_gradient", np.zeros((0, 0)))[here].astype(float),
+        noise_gram=noise,
+        mean_gradient=mean,
+        no_epoch=no_epoch,
     )
+
+
+def _centred(grams: np.ndarray) -> np.ndarray:
+    """Inner products (E, n, n) of vectors minus their mean, where they are finite and not zero."""
+    usable = np.isfinite(grams).all(axis=(1, 2)) & (np.trace(grams, axis1=1, axis2=2) > 0)
+    centred = grams[usable]
+    for axis in (1, 2):
+        centred = centred - centred.mean(axis=axis, keepdims=True) if centred.size else centred
+    return centred
 
 
 def _full(batch_size: np.ndarray | None, per_epoch: int, steps: int) -> np.ndarray:
@@ -126,66 +145,38 @@ def _full(batch_size: np.ndarray | None, per_epoch: int, steps: int) -> np.ndarr
     return np.ones(steps, bool)
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Gaussian scale mixture of c coordinates in w windows.
+def finite_rows(series: np.ndarray) -> np.ndarray:
+    """Rows in which all is finite."""
+    return series[np.isfinite(series).all(axis=1)]
 
-    Attributes:
-        scales: (w, c) standard deviations, positive.
-        weights: (w, c) entries that each stands for; 0 for a coordinate without a scale.
-        strata: (c,) layer of each coordinate.
+
+def entries_draw(gradients: Gradients) -> Draw | str:
+    """The null of pooled entries, or why there is none.
+
+    As many entries per step, at coordinates drawn by what they stand for, from the series of the
+    recorded coordinates rotated in blocks: each Gaussian with its own mean and scale in each block.
+    That only some coordinates are recorded is in its scatter: they are drawn anew, with
+    replacement, within each layer.
     """
+    series = finite_rows(gradients.series)
+    if not series.shape[1]:
+        return "no fixed coordinates were recorded"
+    if len(series) < FEWEST_ROTATED:
+        return f"{len(series)} steps; at least {FEWEST_ROTATED} are needed"
+    members = [np.flatnonzero(gradients.layer == k) for k in np.unique(gradients.layer)]
+    per_step = gradients.entries.shape[1]
 
-    scales: np.ndarray
-    weights: np.ndarray
-    strata: np.ndarray
+    def draw(generator: np.random.Generator) -> np.ndarray:
+        chosen = np.concatenate([generator.choice(m, len(m)) for m in members])
+        share = gradients.weight[chosen] / gradients.weight[chosen].sum()
+        columns = generator.choice(chosen, (len(series), per_step), p=share)
+        turned = rotated_rows(series, generator)
+        return turned[np.arange(len(series))[:, None], columns]
 
-    @property
-    def defined(self) -> bool:
-        """Whether any coordinate has a scale."""
-        return bool(self.weights.sum() > 0)
-
-    def null(self, size: int) -> Estimate:
-        """Tail index of as many numbers drawn from it."""
-        if not self.defined:
-            return Estimate.undefined()
-        return scale_mixture_interval(self.scales, self.weights, self.strata, size, seed=0)
-
-
-def scale_mixture_of(columns: np.ndarray, weights: np.ndarray, strata: np.ndarray) -> Mixture:
-    """Root mean square of each column without zeros: a Gaussian of mean zero as large as it.
-
-    A column counts with the share of its values that are not zero, as these are what is fitted;
-    columns with fewer than ten do not count.
-
-    Args:
-        columns: (T, c) values over time.
-        weights: (c,) entries that each column stands for.
-        strata: (c,) layer of each.
-    """
-    used = np.isfinite(columns) & (columns != 0)
-    count = used.sum(axis=0)
-    squares = np.where(used, columns, 0.0) ** 2
-    scales = np.sqrt(squares.sum(axis=0) / np.maximum(count, 1))
-    known = (count >= _FEWEST_FOR_SCALE) & (scales > 0)
-    shares = np.where(known, weights * count / max(len(columns), 1), 0.0)
-    return Mixture(np.where(known, scales, 1.0)[None], shares[None], strata)
+    return draw
 
 
-def pooled_mixture(mixtures: list[Mixture]) -> Mixture:
-    """The mixture over coordinates and windows: a scale of its own for each of both."""
-    scales, weights = (
-        np.concatenate([getattr(m, name) for m in mixtures]) for name in ("scales", "weights")
-    )
-    return Mixture(scales, weights, mixtures[0].strata)
-
-
-def entries_mixture(gradients: Gradients) -> Mixture:
-    """The Gaussian scale mixture that stands beside pooled entries."""
-    return scale_mixture_of(gradients.series, gradients.weight, gradients.layer)
-
-
-def histogram(entries: np.ndarray, null: Mixture) -> Histogram | None:
+def histogram(entries: np.ndarray, null: Draw | str) -> Histogram | None:
     """Density of pooled entries; None without any that is finite and not zero."""
     entries = entries[np.isfinite(entries) & (entries != 0)]
     if not entries.size:
@@ -195,31 +186,33 @@ def histogram(entries: np.ndarray, null: Mixture) -> Histogram | None:
     bins = int(np.clip(2 * entries.size**0.5, _FEWEST_BINS, _MOST_BINS)) | 1
     edges = unit * np.sinh(np.linspace(-reach, reach, bins + 1))
     counts, _ = np.histogram(entries, edges)
-    middle = (edges[1:] + edges[:-1]) / 2
+    width = np.diff(edges)
     density = np.full(bins, nan)
-    if null.defined:
-        density = scale_mixture_density(middle, null.scales.ravel(), null.weights)
-    return Histogram(edges, counts / (entries.size * np.diff(edges)), density)
+    if not isinstance(null, str):
+        generator = np.random.default_rng(0)
+        drawn = np.concatenate([null(generator).ravel() for _ in range(_DENSITY_DRAWS)])
+        drawn = drawn[drawn != 0]
+        density = np.histogram(drawn, edges)[0] / (max(drawn.size, 1) * width)
+    return Histogram(edges, counts / (entries.size * width), density)
 
 
-def finite_rows(series: np.ndarray) -> np.ndarray:
-    """Rows in which all is finite."""
-    return series[np.isfinite(series).all(axis=1)]
-
-
-@cache
-def standardised_null(times: int, coordinates: int) -> Estimate:
-    """Tail index of Gaussian numbers that went through ``standardise``.
-
-    It is below 2 for short series, whose quartiles are uncertain.
+def entries_record(gradients: Gradients, place: Mapping[str, Any]) -> TailRecord:
+    """Tail index of pooled entries, of a window or of the whole run.
 
     Args:
-        times: values per coordinate.
-        coordinates: number of coordinates.
+        gradients: of its steps.
+        place: the window's ``window_start``, ``window_length`` and ``stride``; nothing for the run.
     """
-    numbers = np.random.default_rng(0).standard_normal((times, max(coordinates, 1)))
-    values = standardise(numbers).values
-    return fit_stable(values).alpha if values.size else Estimate.undefined()
+    draw = entries_draw(gradients)
+    return likelihood_record(
+        "entries",
+        {**place, "note": _POOLED},
+        gradients.entries,
+        _rows(gradients.entries),
+        draw if isinstance(draw, str) else lambda: drawn_alphas(draw),
+        power=True,
+        empty="no gradient entries were recorded",
+    )
 
 
 def window_records(gradients: Gradients, place: Mapping[str, Any]) -> list[TailRecord]:
@@ -230,75 +223,85 @@ def window_records(gradients: Gradients, place: Mapping[str, Any]) -> list[TailR
         place: the window's ``window_start``, ``window_length`` and ``stride``.
     """
     series = finite_rows(gradients.series)
-    standardised = standardise(series)
-    mean = gradients.mean_gradient
-    ones = np.ones(mean.shape[1])
-    mean_null = scale_mixture_of(mean, ones, ones)
+    standardised = standardise_runs(series)
+    mean, grams = finite_rows(gradients.mean_gradient), gradients.noise_gram
+    norms = relative_norms(grams)
     return [
-        likelihood_record(
-            "entries",
-            place,
-            gradients.entries,
-            entries_mixture(gradients).null,
-            power=True,
-        ),
+        entries_record(gradients, place),
         likelihood_record(
             "standardised entries",
             place,
             standardised.values,
-            _same_null(*series.shape),
+            standardised.time,
+            lambda: drawn_alphas(lambda rng: standardise_runs(rotated_rows(series, rng)).values),
             zeros=standardised.zeros,
+            empty="no coordinate has 20 values that differ and are not zero",
         ),
-        likelihood_record("full-batch entries", place, mean, mean_null.null),
+        likelihood_record(
+            "full-batch entries",
+            {**place, "note": _POOLED},
+            mean,
+            _rows(mean),
+            lambda: drawn_alphas(lambda rng: rotated_rows(mean, rng, _EPOCH_BLOCK)),
+            empty=gradients.no_epoch,
+        ),
         likelihood_record(
             "noise norms",
             place,
-            gradients.noise_norm,
-            lambda size: _norm_null(gradients, size),
+            norms,
+            _rows(norms),
+            lambda: drawn_alphas(lambda rng: relative_norms(rotated_grams(grams, rng))),
             power=True,
+            empty=gradients.no_epoch,
         ),
-        *vector_records("noise vectors", place, gradients.noise_gram, seed=0),
+        *vector_records("noise vectors", place, grams, empty=gradients.no_epoch),
     ]
 
 
-def _norm_null(gradients: Gradients, size: int) -> Estimate:
-    """Norms of Gaussian vectors, with each epoch's mean square and the effective dimension."""
-    grams = [g for g in gradients.noise_gram if len(g) >= 4 and np.isfinite(g).all()]
-    norms = finite_rows(gradients.noise_norm)
-    if not grams or not norms.size:
-        return Estimate.undefined()
-    dimension = np.median([noise_dimension(gram) for gram in grams])
-    rms = np.sqrt(np.mean(norms**2, axis=1))
-    generator = np.random.default_rng(0)
-    chi = np.sqrt(generator.chisquare(dimension, size) / dimension)
-    return fit_stable(generator.choice(rms, size) * chi).alpha
+def relative_norms(grams: np.ndarray) -> np.ndarray:
+    """Norms (E, n) of vectors over their set's root mean square, from inner products (E, n, n)."""
+    squares = np.maximum(np.diagonal(grams, axis1=1, axis2=2), 0)
+    return np.sqrt(squares / squares.mean(axis=1, keepdims=True)) if squares.size else squares
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    return np.arange(len(values))[:, None]
 
 
 def layer_records(windows: list[Gradients], names: list[str]) -> list[TailRecord]:
-    """Tail index of each layer, each coordinate standardised within each window.
+    """Tail index of each layer, each coordinate standardised within runs of steps.
 
     Args:
         windows: gradients of each window, or of the whole run.
         names: of the layers.
     """
-    series = [(finite_rows(g.series), g.layer) for g in windows]
+    series = [finite_rows(g.series) for g in windows]
+    layer = windows[0].layer
+    start = np.cumsum([0, *(len(rows) for rows in series)])
+    parts = [standardise_runs(rows) for rows in series]
+    generator, indices = np.random.default_rng(0), [TailIndex() for _ in names]
+    null = np.empty((DRAWS, len(names)))
+    for draw in null:
+        turned = [standardise_runs(rotated_rows(rows, generator)) for rows in series]
+        ends = [np.searchsorted(layer[p.coordinate], range(len(names) + 1)) for p in turned]
+        for k, index in enumerate(indices):
+            pairs = zip(turned, ends, strict=True)
+            values = np.concatenate([p.values[end[k] : end[k + 1]] for p, end in pairs])
+            draw[k] = alpha_or_nan(index, values)
     records = []
-    for number, name in enumerate(names):
-        columns = [rows[:, layer == number] for rows, layer in series]
-        parts = [standardise(each) for each in columns]
-        times, coordinates = columns[0].shape
+    for k, name in enumerate(names):
+        chosen = [layer[part.coordinate] == k for part in parts]
+        both = list(zip(parts, chosen, strict=True))
+        times = [part.time[these] + t for (part, these), t in zip(both, start[:-1], strict=True)]
         records.append(
             likelihood_record(
                 "standardised entries",
                 {"layer": name},
-                np.concatenate([part.values for part in parts]),
-                _same_null(times, coordinates * len(columns)),
-                zeros=sum(part.zeros for part in parts),
+                np.concatenate([part.values[these] for part, these in both]),
+                np.concatenate(times),
+                null[:, k].tolist,
+                zeros=sum(int(np.count_nonzero(rows[:, layer == k] == 0)) for rows in series),
+                empty="no coordinate has 20 values that differ and are not zero",
             )
         )
     return records
-
-
-def _same_null(times: int, coordinates: int) -> Callable[[int], Estimate]:
-    """The null of standardised values, however many of them are fitted."""
-    return lambda size: standardised_null(times, coordinates)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdwalk.gradients.along_walk import standardised_null
 from sgdwalk.gradients.gaussianity import gaussianity
-from sgdwalk.gradients.scale_mixture import standardise
-from sgdwalk.gradients.tail_record import TailRecord, likelihood_record, vector_records
+from sgdwalk.gradients.rotations import rotated_rows
+from sgdwalk.gradients.standardise import standardise
+from sgdwalk.gradients.tail_record import (
+    TailRecord,
+    drawn_alphas,
+    likelihood_record,
+    vector_records,
+)
 
 
 def checkpoint_records(
@@ -16,8 +21,11 @@ def checkpoint_records(
     noise_gram: np.ndarray,
     covariance_trace: float,
     mean_gradient_norm: float,
+    missing: str = "",
 ) -> list[TailRecord]:
     """Tail index of the noise at one checkpoint, per coordinate and as vectors.
+
+    All n minibatches are one block of the rotations that make the null: weights stand still.
 
     Args:
         step: steps taken before the checkpoint.
@@ -25,6 +33,7 @@ def checkpoint_records(
         noise_gram: (n, n) inner products of these differences, over all parameters.
         covariance_trace: of one minibatch gradient.
         mean_gradient_norm: norm of the mean gradient.
+        missing: why they are not finite, if they are not.
 
     Returns:
         One record of the coordinates, each standardised, with the share of coordinates whose
@@ -34,10 +43,11 @@ def checkpoint_records(
     """
     quantity, vectors = "standardised noise at fixed weights", "noise vectors at fixed weights"
     if not np.isfinite(coordinate_noise).all():
-        undefined = np.full((1, *noise_gram.shape), np.nan)
+        why = missing or "noise that is not finite"
+        nothing = np.zeros((0, *noise_gram.shape))
         return [
-            TailRecord(quantity, step=step),
-            *vector_records(vectors, {"step": step}, undefined, seed=0),
+            TailRecord(quantity, step=step, undefined=f"alpha: {why}"),
+            *vector_records(vectors, {"step": step}, nothing, empty=why),
         ]
     known = {
         "step": step,
@@ -46,20 +56,26 @@ def checkpoint_records(
     }
     standardised = standardise(coordinate_noise)
     tests = gaussianity(coordinate_noise)
-    draws, coordinates = coordinate_noise.shape
+    draws = len(coordinate_noise)
     alive = np.isfinite(tests.excess_kurtosis)
     tested = {
         "rejected_share": tests.rejected_share,
         "excess_kurtosis": float(tests.excess_kurtosis[alive].mean()) if alive.any() else np.nan,
         "kurtosis_null": -6 / (draws + 1),
     }
+
+    def rotated(generator: np.random.Generator) -> np.ndarray:
+        return standardise(rotated_rows(coordinate_noise, generator, draws)).values
+
     return [
         likelihood_record(
             quantity,
             {**known, **tested},
             standardised.values,
-            lambda size: standardised_null(draws, coordinates),
+            standardised.time,
+            lambda: drawn_alphas(rotated),
             zeros=standardised.zeros,
+            empty="no coordinate varies",
         ),
-        *vector_records(vectors, known, noise_gram[None], seed=0),
+        *vector_records(vectors, known, noise_gram[None], draws),
     ]

@@ -13,15 +13,15 @@ from sgdwalk.geometry.loss_avalanches import loss_increments
 from sgdwalk.gradients.along_walk import (
     Gradients,
     Histogram,
-    entries_mixture,
+    entries_draw,
+    entries_record,
     gradients_between,
     histogram,
     layer_records,
-    pooled_mixture,
     window_records,
 )
 from sgdwalk.gradients.fixed_weights import checkpoint_records
-from sgdwalk.gradients.tail_record import TailRecord, likelihood_record
+from sgdwalk.gradients.tail_record import TailRecord
 from sgdwalk.noise.results import RunNoise
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.recording.window_families import first_family
@@ -76,6 +76,7 @@ def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
             noise.noise_gram[i],
             float(noise.covariance_trace[i]),
             float(noise.mean_gradient_norm[i]),
+            noise.missing.get(str(step), ""),
         )
     loss = _finite_start(trajectory.loss)
     increments = np.abs(loss_increments(loss)) if len(loss) > 2 else np.zeros(0)
@@ -93,24 +94,26 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
 
     whole = between(0, trajectory.steps)
     parts = [between(w.start, w.start + w.length * w.stride) for w in windows]
-    mixtures = [entries_mixture(part) for part in parts or [whole]]
-    null = pooled_mixture(mixtures)
-    tails = [likelihood_record("entries", {}, whole.entries, null.null, power=True)]
+    tails = [entries_record(whole, {})]
     for window, part in zip(windows, parts, strict=True):
         place = {"window_start": window.start, "window_length": window.length}
         tails += window_records(part, {**place, "stride": window.stride})
     tails += layer_records(parts or [whole], [name for name, _ in layers])
-    shown = {"run": histogram(whole.entries, null)}
+    shown = {"run": _histogram(whole)}
     missing = {}
     if parts:
-        shown["first"] = histogram(parts[0].entries, mixtures[0])
-        shown["last"] = histogram(parts[-1].entries, mixtures[-1])
+        shown["first"] = _histogram(parts[0])
+        shown["last"] = _histogram(parts[-1])
     else:
         missing = dict.fromkeys(("first", "last"), "no whole window was recorded")
     histograms = {name: density for name, density in shown.items() if density is not None}
     nothing = "no gradient entry is finite and not zero"
     missing |= dict.fromkeys(shown.keys() - histograms.keys(), nothing)
     return tails, histograms, missing
+
+
+def _histogram(gradients: Gradients) -> Histogram | None:
+    return histogram(gradients.entries, entries_draw(gradients))
 
 
 def _finite_start(loss: np.ndarray) -> np.ndarray:

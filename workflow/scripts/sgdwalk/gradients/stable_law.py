@@ -98,12 +98,18 @@ def _table() -> np.ndarray:
 def _chebyshev_weights(nodes: np.ndarray, value: float) -> np.ndarray:
     """Weights of the nodes in the barycentric interpolant (Berrut and Trefethen 2004)."""
     distance = value - nodes
-    if np.any(distance == 0):
+    if not distance.all():
         return (distance == 0).astype(float)
-    weights = (-1.0) ** np.arange(len(nodes))
-    weights[[0, -1]] /= 2
-    weights /= distance
+    weights = _alternating(len(nodes)) / distance
     return weights / weights.sum()
+
+
+@cache
+def _alternating(count: int) -> np.ndarray:
+    """Signs of the barycentric weights, halved at both ends."""
+    signs = (-1.0) ** np.arange(count)
+    signs[[0, -1]] /= 2
+    return signs
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, nan
 from typing import Annotated, Any, ClassVar
@@ -11,13 +11,15 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.gradients.log_moments import LogMomentIndex, gram_log_moment_index
+from sgdwalk.fits.intervals import jackknife_interval, student_mean
+from sgdwalk.gradients.log_moments import gram_log_moment_index
 from sgdwalk.gradients.power_tail import fit_power_tail
-from sgdwalk.gradients.stable_fit import fit_gaussian, fit_stable
+from sgdwalk.gradients.rotations import BLOCK, DRAWS, FEWEST_ROTATED, beside_null, rotated_grams
+from sgdwalk.gradients.stable_fit import StableFit, TailIndex, fit_gaussian, fit_stable
 
 _UNDEFINED = Estimate.undefined()
 _ENTRY = "1/parameter, or 1 if standardised"
-_MOST_DIMENSIONS = 1000  # norms of Gaussian vectors in more hardly differ: 2 % in 1000
+_GROUPS = 5  # of steps, that the interval of alpha leaves out in turn
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ class TailRecord:
     zeros: Annotated[int, "exact zeros dropped"] = 0
     nonfinite: Annotated[int, "values dropped because they are not finite"] = 0
     alpha: Annotated[Estimate, "tail index"] = _UNDEFINED
-    null_alpha: Annotated[Estimate, "tail index of the null"] = _UNDEFINED
+    null_alpha: Annotated[
+        Estimate, "tail index of the null: median, and 95 % of what it gives in this analysis"
+    ] = _UNDEFINED
+    null_p: Annotated[float, "share of the null that is as heavy: no larger alpha"] = nan
     beta: Annotated[float, "skewness of the alpha-stable law, Nolan's S0"] = nan
     scale: Annotated[float, "scale of the alpha-stable law", _ENTRY] = nan
     location: Annotated[float, "location of the alpha-stable law, S0", _ENTRY] = nan
@@ -71,20 +76,38 @@ class TailRecord:
     mean_gradient_norm: Annotated[
         float, "norm of the mean of the minibatch gradients", "1/parameter"
     ] = nan
+    note: Annotated[str, "what this alpha cannot say"] = ""
+    undefined: Annotated[str, "why alpha, its null or the power law is not there"] = ""
 
 
-def _no_null(size: int) -> Estimate:
-    return _UNDEFINED
+def drawn_alphas(draw: Callable[[np.random.Generator], np.ndarray]) -> list[float]:
+    """Tail indices of the draws of a null; nan where one has none.
+
+    Args:
+        draw: values of one draw.
+    """
+    generator, index = np.random.default_rng(0), TailIndex()
+    return [alpha_or_nan(index, draw(generator)) for _ in range(DRAWS)]
+
+
+def alpha_or_nan(index: TailIndex, values: np.ndarray) -> float:
+    """Tail index of values without exact zeros; nan if they have none."""
+    try:
+        return index(values[values != 0])
+    except InputError:
+        return nan
 
 
 def likelihood_record(
     quantity: str,
     known: Mapping[str, Any],
     values: np.ndarray,
-    null: Callable[[int], Estimate] = _no_null,
+    row: np.ndarray,
+    null: Callable[[], Sequence[float]] | str,
     *,
     power: bool = False,
     zeros: int | None = None,
+    empty: str = "",
 ) -> TailRecord:
     """Fit an alpha-stable law and a Gaussian; too few or equal values give an undefined record.
 
@@ -92,16 +115,20 @@ def likelihood_record(
         quantity: what the values are.
         known: fields of the record: where the values are of, and further numbers.
         values: any shape; exact zeros and values that are not finite are dropped and counted.
-        null: called with the number of values kept, returns the null's tail index.
+        row: the step or epoch of each value, from 0; broadcast to the shape of the values.
+        null: gives the tail indices of draws of the null; or why there is none.
         power: also compare a power law of the magnitudes with lighter tails.
         zeros: number of zeros dropped before; those among the values are then no dead entries and
             stay.
+        empty: why there are no values, if there are none.
     """
-    values = np.asarray(values, float).ravel()
+    values = np.asarray(values, float)
+    row = np.broadcast_to(row, values.shape).ravel()
+    values = values.ravel()
     finite = np.isfinite(values)
     dead = (values == 0) & (zeros is None)
-    kept = values[finite & ~dead]
-    undefined = TailRecord(
+    kept, row = values[finite & ~dead], row[finite & ~dead]
+    record = TailRecord(
         quantity,
         size=len(kept),
         zeros=int(np.count_nonzero(dead)) if zeros is None else zeros,
@@ -110,28 +137,70 @@ def likelihood_record(
     )
     try:
         stable, gaussian = fit_stable(kept), fit_gaussian(kept)
-    except InputError:
-        return undefined
+    except InputError as error:
+        return replace(
+            record, undefined=_why("alpha", empty if empty and not values.size else error)
+        )
+    missing = []
+    null_alpha, null_p = _UNDEFINED, nan
+    if isinstance(null, str):
+        missing.append(_why("null_alpha", null))
+    else:
+        null_alpha, null_p = beside_null(TailIndex()(kept), null())
+        if not null_alpha.defined:
+            missing.append(_why("null_alpha", "a draw of the null has no tail index"))
+    found = {}
+    if power:
+        try:
+            found = _power(kept)
+        except InputError as error:
+            missing.append(_why("power_exponent", error))
     return replace(
-        undefined,
-        alpha=stable.alpha,
-        null_alpha=null(len(kept)),
+        record,
+        alpha=_widened(stable, kept, row),
+        null_alpha=null_alpha,
+        null_p=null_p,
         beta=stable.beta,
         scale=stable.scale,
         location=stable.location,
         gaussian_mean=gaussian.mean,
         gaussian_sd=gaussian.sd,
         log_likelihood_ratio=(stable.log_likelihood - gaussian.log_likelihood) / len(kept),
-        **(_power(kept) if power else {}),
+        undefined="; ".join(missing),
+        **found,
     )
 
 
-def _power(values: np.ndarray) -> dict[str, Any]:
-    """Fields of the power law of the magnitudes; none for too few."""
+def _why(name: str, reason: object) -> str:
+    """A field and why it is not there, without the name of what was attempted."""
+    return f"{name}: {str(reason).split(': ', 1)[-1]}"
+
+
+def _widened(fit: StableFit, values: np.ndarray, row: np.ndarray) -> Estimate:
+    """Alpha, its likelihood's interval widened to that from leaving out groups of rows.
+
+    Values of one step share its minibatch. Groups are every fifth run of up to 25 rows, so that
+    what changes over the window is in all of them.
+    """
+    rows = int(row.max()) + 1
+    group = row // int(np.clip(rows // (2 * _GROUPS), 1, BLOCK)) % _GROUPS
+    index = TailIndex()
     try:
-        fit = fit_power_tail(np.abs(values))
+        replicates = [index(values[group != k]) for k in np.unique(group)]
     except InputError:
-        return {}
+        return fit.alpha
+    alpha, spread = fit.alpha, jackknife_interval(fit.alpha.value, np.array(replicates))
+    low, high = np.fmin(alpha.low, spread.low), np.fmax(alpha.high, spread.high)
+    return Estimate(alpha.value, max(float(low), 0.0), min(float(high), 2.0))
+
+
+def _power(values: np.ndarray) -> dict[str, Any]:
+    """Fields of the power law of the magnitudes.
+
+    Raises:
+        InputError: too few values, or equal ones.
+    """
+    fit = fit_power_tail(np.abs(values))
     return {
         "power_exponent": fit.exponent - 1,
         "power_error": fit.exponent_error,
@@ -147,52 +216,73 @@ def vector_records(
     quantity: str,
     known: Mapping[str, Any],
     grams: np.ndarray,
-    seed: int,
-    repeats: int = 50,
+    shortest: int = BLOCK,
+    empty: str = "",
 ) -> list[TailRecord]:
-    """Log-moment tail indices of vectors known by Gram matrices, beside Gaussian vectors.
+    """Log-moment tail indices of vectors known by Gram matrices, beside rotated ones.
 
-    What is averaged over the matrices is 1/alpha, in which the estimators are linear. The null is
-    centred Gaussian vectors, as many, of equal variance in as many dimensions as the effective
-    dimension of the Gram matrices (at most 1000); its interval is that of an average over as many
-    matrices.
+    What is averaged over the matrices is 1/alpha, in which the estimators are linear; the interval
+    is from their scatter, and there is none for one matrix. In the null the vectors of each matrix
+    are rotated, see `rotations`.
 
     Args:
         quantity: what the vectors are.
         known: fields of the records: where the vectors are of, and further numbers.
         grams: (m, n, n) inner products of n vectors minus their mean, m times.
-        seed: of the null.
-        repeats: matrices simulated for the null.
+        shortest: fewest vectors in a block of rotations.
+        empty: why there are no matrices, if there are none.
 
     Returns:
         Two records, by means and by medians of log-norms; undefined if the estimators are.
     """
     names = {"mean_alpha": "log-moment mean", "median_alpha": "log-moment median"}
-    usable = [g for g in grams if np.isfinite(g).all() and np.trace(g) > 0]
-    size = len(usable) * grams.shape[1]
-    undefined = [TailRecord(quantity, method=m, size=size, **known) for m in names.values()]
-    if not usable:
-        return undefined
+    count = grams.shape[1]
+    records = [
+        TailRecord(quantity, method=m, size=len(grams) * count, **known) for m in names.values()
+    ]
     try:
-        found = [gram_log_moment_index(gram) for gram in usable]
-        dimension = float(np.median([noise_dimension(gram) for gram in usable]))
-    except InputError:
-        return undefined
-    null = gaussian_vector_indices(grams.shape[1], dimension, seed, repeats)
-    records = []
-    for name, record in zip(names, undefined, strict=True):
-        inverse = np.array([1 / getattr(index, name) for index in found])
-        inverse_null = np.array([1 / getattr(index, name) for index in null])
-        own_spread = inverse.std(ddof=1) if len(inverse) > 1 else nan
-        records.append(
-            replace(
-                record,
-                alpha=_inverted(inverse.mean(), own_spread / len(inverse) ** 0.5),
-                null_alpha=_inverted(inverse_null.mean(), inverse_null.std() / len(inverse) ** 0.5),
-                effective_dimension=dimension,
-            )
+        if not len(grams):
+            raise InputError(empty or "no matrix of inner products is finite and not zero")
+        if count < FEWEST_ROTATED:
+            raise InputError(f"{count} vectors in a set; at least {FEWEST_ROTATED} are needed")
+        found = _inverse_indices(grams)
+        generator = np.random.default_rng(0)
+        null = [
+            _inverse_indices(rotated_grams(grams, generator, shortest)).mean(axis=0)
+            for _ in range(DRAWS)
+        ]
+    except InputError as error:
+        return [replace(record, undefined=_why("alpha", error)) for record in records]
+    dimension = float(np.median([noise_dimension(gram) for gram in grams]))
+    for i, record in enumerate(records):
+        inverse = student_mean(found[:, i])
+        alpha = Estimate(*(_inverted(x) for x in (inverse.value, inverse.high, inverse.low)))
+        null_alpha, null_p = beside_null(alpha.value, [_inverted(draw[i]) for draw in null])
+        missing = [
+            _why(name, "sums of vectors do not outgrow single ones")
+            for name, one in (("alpha", alpha), ("null_alpha", null_alpha))
+            if not one.defined
+        ]
+        records[i] = replace(
+            record,
+            alpha=alpha,
+            null_alpha=null_alpha,
+            null_p=null_p,
+            effective_dimension=dimension,
+            undefined="; ".join(missing),
         )
     return records
+
+
+def _inverse_indices(grams: np.ndarray) -> np.ndarray:
+    """1/alpha by means and by medians: (m, 2)."""
+    found = [gram_log_moment_index(gram) for gram in grams]
+    return np.array([[1 / index.mean_alpha, 1 / index.median_alpha] for index in found])
+
+
+def _inverted(inverse: float) -> float:
+    """Alpha from 1/alpha, infinite where that is not above zero."""
+    return float(inverse if np.isnan(inverse) else 1 / inverse if inverse > 0 else inf)
 
 
 def noise_dimension(gram: np.ndarray) -> float:
@@ -215,30 +305,3 @@ def noise_dimension(gram: np.ndarray) -> float:
     trace = np.trace(gram) / (count - 1)
     scatter = gram[~np.eye(count, dtype=bool)].var()
     return max(trace**2 / scatter, 1.0) if scatter > 0 else 1.0
-
-
-def gaussian_vector_indices(
-    count: int, dimension: float, seed: int, repeats: int
-) -> list[LogMomentIndex]:
-    """Log-moment indices of simulated centred Gaussian vectors of equal variance.
-
-    Args:
-        count: vectors in a set.
-        dimension: of the vectors, rounded; at most 1000 are simulated.
-        seed: of the random numbers.
-        repeats: sets.
-    """
-    generator = np.random.default_rng(seed)
-    dimension = int(np.clip(round(dimension), 1, _MOST_DIMENSIONS))
-    indices = []
-    for _ in range(repeats):
-        vectors = generator.standard_normal((count, dimension))
-        vectors -= vectors.mean(axis=0)
-        indices.append(gram_log_moment_index(vectors @ vectors.T))
-    return indices
-
-
-def _inverted(inverse: float, error: float) -> Estimate:
-    """Alpha from 1/alpha and its standard error, infinite where that is below zero."""
-    ends = (inverse, inverse + 1.96 * error, inverse - 1.96 * error)
-    return Estimate(*(nan if np.isnan(x) else float(1 / x) if x > 0 else inf for x in ends))
