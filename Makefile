@@ -36,8 +36,8 @@ lint: $(READY) ## all checks of form: ruff, snakefmt, snakemake, types, rooms
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# The table of docs/calibration.md: half an hour on two cores.
-calibrate: $(READY) ## write the page of how often intervals hold the truth, docs/calibration.md
+# The tables of docs/calibration.md and docs/levels.md: about an hour on two cores.
+calibrate: $(READY) ## write the pages of how often intervals and nulls are right
 	OMP_NUM_THREADS=1 $(BIN)/python -m calibration
 
 bench: $(READY) ## timings side by side with other packages

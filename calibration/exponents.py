@@ -1,15 +1,10 @@
-"""Make the table of the manual: `python -m calibration`, in the project's own folder.
-
-Writes docs/calibration.md. Takes about half an hour on two cores.
-"""
+"""Coverage of the exponents of the MSD: the page docs/calibration.md."""
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -19,7 +14,6 @@ from calibration.walks import WALKS, Walk
 from sgdwalk.datasets.load import load_dataset
 from sgdwalk.diffusion.msd import mean_squared_displacement
 
-PAGE = Path(__file__).parent.parent / "docs" / "calibration.md"
 LENGTHS = (200, 500, 1000)
 HEAD = (
     "| walk | T | coverage: first, largest, last | bias | half-width | over 1.96 spreads | split "
@@ -27,36 +21,38 @@ HEAD = (
 )
 
 
-def main() -> None:
-    """Measure every walk at every length, and the real windows, and write the page."""
-    parser = argparse.ArgumentParser(prog="python -m calibration", description=__doc__)
-    parser.add_argument("--realisations", type=int, default=100, help="of each walk and length")
-    parser.add_argument("--orders", type=int, default=16, help="of the batches of real windows")
-    parser.add_argument("--seed", type=int, default=0, help="of the first realisation")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--walks", default="", help="only walks whose names hold this")
-    chosen = parser.parse_args()
-    walks = [walk for walk in WALKS if chosen.walks in walk.name]
-    with ProcessPoolExecutor(chosen.processes) as pool:
-        cells = [
-            pool.submit(_of_walk, WALKS.index(walk), length, chosen.realisations, chosen.seed)
-            for walk in walks
-            for length in LENGTHS
-        ]
-        real = [pool.submit(_of_windows, runs, chosen.orders) for runs in RUNS]
-        lines, found = [], []
-        for cell in cells:
-            name, length, measured = cell.result()
-            found.append(measured)
-            lines.append(_line(name, length, measured))
-            print(lines[-1], file=sys.stderr)
-        windows, of_windows = [], []
-        for one in real:
-            for name, measured in one.result():
-                of_windows.append(measured)
-                windows.append(_line(name, LENGTH, measured))
-                print(windows[-1], file=sys.stderr)
-    PAGE.write_text(_page(lines, found, windows, of_windows, chosen), encoding="utf-8")
+def exponents_page(realisations: int, orders: int, seed: int, pool: Executor) -> str:
+    """Measure every walk at every length, and the real windows.
+
+    Args:
+        realisations: of each walk and length.
+        orders: of the batches of real windows.
+        seed: of the first realisation.
+        pool: of processes.
+
+    Returns:
+        The page of the manual.
+    """
+    cells = [
+        pool.submit(_of_walk, index, length, realisations, seed)
+        for index in range(len(WALKS))
+        for length in LENGTHS
+    ]
+    real = [pool.submit(_of_windows, runs, orders) for runs in RUNS]
+    lines, found = [], []
+    for cell in cells:
+        name, length, measured = cell.result()
+        found.append(measured)
+        lines.append(_line(name, length, measured))
+        print(lines[-1], file=sys.stderr)
+    windows, of_windows = [], []
+    for one in real:
+        for name, measured in one.result():
+            of_windows.append(measured)
+            windows.append(_line(name, LENGTH, measured))
+            print(windows[-1], file=sys.stderr)
+    said = f"{realisations} realisations, seeds from {seed}; {orders} orders of batches"
+    return _page(lines, found, windows, of_windows, said)
 
 
 def _of_walk(index: int, length: int, realisations: int, seed: int) -> tuple[str, int, Coverage]:
@@ -98,7 +94,7 @@ def _page(
     found: list[Coverage],
     windows: list[str],
     of_windows: list[Coverage],
-    chosen: argparse.Namespace,
+    said: str,
 ) -> str:
     shares = np.array([cell.share for cell in found])
     real = np.array([cell.share for cell in of_windows])
@@ -106,7 +102,7 @@ def _page(
 
 Written by `make calibrate` on {datetime.date.today()}; the words about it are in
 [diffusion.md](diffusion.md#intervals). Each line is one kind of walk and one length of window:
-{chosen.realisations} realisations, seeds from {chosen.seed}; {chosen.orders} orders of batches.
+{said}.
 
 * *coverage*: share of the 95 % intervals of the first, the largest and the last exponent that hold
   the least-squares slope of the expected curve over the same lags; before cells with intervals
@@ -132,7 +128,3 @@ The expected curve is the mean over the orders. Digits, batches of 128, no ragge
 
 {HEAD}{chr(10).join(windows)}
 """
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ from sgdwalk.diffusion.msd import (
 )
 from sgdwalk.diffusion.window import analyse_diffusion
 from sgdwalk.errors import InputError
-from sgdwalk.geometry.shuffled import shuffled_msd
+from sgdwalk.geometry.surrogates import shuffled_msd
 
 SEEDS = range(20)
 WITH_MSD = [walk for walk in cases.WALKS if walk.msd is not None]

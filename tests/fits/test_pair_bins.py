@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sgdwalk.errors import InputError
-from sgdwalk.fits.pair_bins import bin_pairs, time_blocks
+from sgdwalk.fits.pair_bins import PairBinning, bin_pairs, time_blocks
 
 
 @pytest.fixture
@@ -40,6 +40,33 @@ def test_means_and_replicates_equal_brute_force(matrices):
     for b, block in enumerate(time_blocks(37, 5)):
         without = brute_force(abscissa, values, 6, range(block.start, block.stop))[2]
         np.testing.assert_allclose(binned.replicates[0, b], without[filled], atol=1e-12)
+
+
+def test_one_binning_serves_many_ordinates(matrices):
+    abscissa, values = matrices
+    squares = np.arange(37.0) ** 2
+    functions = [lambda a, b: values[a, b], lambda a, b: squares[None, b] - squares[a, None]]
+    binned = bin_pairs(abscissa, functions, bins=6, blocks=5)
+    binning = PairBinning(abscissa, bins=6, blocks=5)
+    np.testing.assert_array_equal(binning.abscissa, binned.abscissa)
+    np.testing.assert_array_equal(binning.separation, binned.separation)
+    np.testing.assert_array_equal(binning.pairs, binned.pairs)
+    # As a matrix or as a function, in any order, as often as one likes.
+    ordinates = [functions[0], squares[None] - squares[:, None], values, functions[1]]
+    for ordinate, index in zip(ordinates, (0, 1, 0, 1), strict=True):
+        means, replicates = binning.average(ordinate)
+        np.testing.assert_array_equal(means, binned.means[index])
+        np.testing.assert_array_equal(replicates, binned.replicates[index])
+        np.testing.assert_array_equal(binning.means(ordinate), means)
+
+
+def test_a_bin_that_one_block_fills_has_no_replicate_without_it():
+    abscissa = np.full((20, 20), 4.0)
+    abscissa[2, 3] = 1.0
+    means, replicates = PairBinning(abscissa, bins=3, blocks=4).average(abscissa)
+    np.testing.assert_allclose(means, [1.0, 4.0])
+    np.testing.assert_array_equal(np.isnan(replicates[:, 0]), [True, False, False, False])
+    np.testing.assert_allclose(replicates[:, 1], 4.0)
 
 
 def test_coinciding_positions_are_left_out(matrices):

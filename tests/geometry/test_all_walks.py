@@ -16,10 +16,11 @@ from sgdwalk.recording.trajectory import Window
 # Where nan says that a number is not defined: in an estimate or a fit, in the error of a bin that
 # rests on one block of time, in a distance that cannot be told from rounding.
 MAY_BE_UNDEFINED = {
-    *("value", "low", "high", "independent_mean_duration"),
+    *("value", "low", "high", "dimension", "p"),
     *("exponent", "exponent_low", "exponent_high", "prefactor", "fit_low", "fit_high"),
     *("error", "msl_error", "msl_upper", "moments_error", "excursion_squared"),
 }
+NOT_RECORDED = {"distance.probe", "contour.probe", "smooth_probe"}
 WITH_MSD = [walk for walk in cases.WALKS if walk.msd is not None and walk.msd(1) > 0]
 # One power law, and room for an excursion.
 ORDINARY = [walk for walk in cases.WALKS if walk.exponent not in (None, 2.0) and walk.dimension > 1]
@@ -46,8 +47,10 @@ def absent(found: WindowGeometry) -> set[str]:
     none |= {
         f"velocity.{n}" for n in {"autocorrelation", "reversals", "cosine"} - {*found.velocity}
     }
-    for order in ("excursions", "shuffled_excursions"):
-        none |= {f"{order}.{length}" for length in {"20", "50"} - {*getattr(found, order)}}
+    sources = {"minibatch": found.distance.minibatch, "probe": found.distance.probe}
+    none |= {f"smooth_{name}" for name, c in sources.items() if c is None or c.smooth is None}
+    none |= {f"excursions.{length}" for length in {"20", "50"} - {*found.excursions}}
+    none |= set() if found.nulls else {"nulls"}
     return none
 
 
@@ -89,7 +92,7 @@ def test_a_window_has_finite_results_or_a_reason(walk, probe):
         assert not np.isinf(values).any(), name
         if name.split(".")[-1] not in MAY_BE_UNDEFINED:
             assert not np.isnan(values).any(), name
-    none = absent(found) - (set() if probe else {"distance.probe", "contour.probe"})
+    none = absent(found) - (set() if probe else NOT_RECORDED)
     assert none == found.missing.keys()
     assert all(reason and "\n" not in reason for reason in found.missing.values())
 
@@ -98,8 +101,8 @@ def test_a_window_has_finite_results_or_a_reason(walk, probe):
 def test_ordinary_walks_have_all_their_numbers(walk):
     found = analysed(walk(seed=2))
     # A lattice walk may rest or come back at any time: H has no logarithm to fit.
-    lattice = {"exponents", "shuffled_exponents"} if walk.name == "repeated_positions" else set()
-    assert absent(found) <= {"distance.probe", "contour.probe"} | lattice
+    lattice = {"exponents"} if walk.name == "repeated_positions" else set()
+    assert absent(found) <= NOT_RECORDED | lattice
     for part in (found.path.dimension, found.modes, found.velocity, found.homology.dimension):
         for name, values in cases.numbers(part):
             assert np.isfinite(values).all(), name

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from sgdwalk.errors import InputError
-from sgdwalk.geometry.distances import contour_lengths, principal_components, squared_distances
-from sgdwalk.geometry.loss_roughness import mean_squared_loss_difference, quadratic_loss
+from sgdwalk.geometry.distances import contour_lengths, squared_distances
+from sgdwalk.geometry.loss_roughness import loss_roughness, mean_squared_loss_difference
+from sgdwalk.geometry.smooth_losses import RESOLUTION, SmoothLandscape, thinned
 
 REFERENCE = Path(__file__).parents[1] / "data" / "trajectory_statistics.npz"
 
@@ -37,17 +38,80 @@ def test_a_straight_walk_over_a_fractional_brownian_line():
     assert hurst.high - hurst.low < 0.3
 
 
+def bowl_walk(seed, length=300):
+    """Positions in three dimensions and their losses in a bowl of unequal curvatures."""
+    rng = np.random.default_rng(seed)
+    places = cases.brownian(rng, length, 3).cumsum(axis=0)
+    return places, np.sum((places - [20.0, 0, 0]) ** 2 * [1.0, 2, 3], axis=1) / 2
+
+
 def test_a_quadratic_bowl_is_smooth_and_its_own_null():
-    rng = np.random.default_rng(5)
-    positions = cases.brownian(rng, 500, 3).cumsum(axis=0)
-    gram = cases.gram_of_positions(positions)
+    places, loss = bowl_walk(5)
+    gram = cases.gram_of_positions(places)
+    smooth = SmoothLandscape(gram, loss)
+    # Only one quadratic of three dimensions goes through them.
+    draws = smooth.draws(np.random.default_rng(0), 5)
+    np.testing.assert_allclose(draws, np.tile(loss, (5, 1)), atol=1e-4 * loss.std())
+    assert smooth.remainder_p == pytest.approx(0.5)
     distance = np.sqrt(squared_distances(gram))
-    minimum = np.array([200.0, 0, 0])
-    loss = np.sum((positions - minimum) ** 2 * [1.0, 2, 3], axis=1) / 2
-    curve = mean_squared_loss_difference(distance, loss)
-    assert curve.hurst.value == pytest.approx(1, abs=0.1)
-    null = quadratic_loss(principal_components(gram, 3)[0], loss)
-    np.testing.assert_allclose(null, loss, rtol=1e-8)
+    curve = loss_roughness(distance, distance, loss, smooth, seed=0)
+    assert curve.null.value == pytest.approx(curve.hurst.value, abs=1e-3)
+    assert curve.p == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_allclose(curve.smooth[0], curve.msl, rtol=1e-2)
+
+
+def test_a_rough_landscape_lies_below_its_smooth_null():
+    rng = np.random.default_rng(6)
+    places, _ = bowl_walk(6)
+    gram = cases.gram_of_positions(places)
+    loss = cases.rough_landscape(rng, 3, 0.5)(places)
+    distance = np.sqrt(squared_distances(gram))
+    curve = loss_roughness(distance, distance, loss, SmoothLandscape(gram, loss), seed=0)
+    assert curve.hurst.low < 0.5 < curve.hurst.high
+    assert curve.hurst.value < curve.null.low
+    assert curve.p < 0.02
+
+
+def test_noise_on_a_bowl_is_told_from_roughness_by_its_variance():
+    places, clean = bowl_walk(7)
+    gram = cases.gram_of_positions(places)
+    spread = np.std(np.diff(clean))
+    loss = clean + spread * np.random.default_rng(7).standard_normal(clean.size)
+    variance = np.full(clean.size, spread**2)
+    assert SmoothLandscape(gram, loss).remainder_p < 1e-6
+    assert SmoothLandscape(gram, loss, variance).remainder_p > 0.05
+    assert SmoothLandscape(gram, loss, variance / 4).remainder_p < 1e-6
+    assert SmoothLandscape(gram, loss, variance / 1.3, 0.3).remainder_p > 0.05
+    draws = SmoothLandscape(gram, loss, variance).draws(np.random.default_rng(8), 50)
+    off = draws - clean
+    assert off.var() == pytest.approx(spread**2, rel=0.2)
+
+
+def test_the_null_does_not_depend_on_the_units_of_positions_or_losses():
+    places, loss = bowl_walk(9, 60)
+    loss = loss + np.random.default_rng(9).standard_normal(60)
+    found = []
+    for size, height in ((1.0, 1.0), (1e-4, 1e3)):
+        gram = cases.gram_of_positions(size * places)
+        smooth = SmoothLandscape(gram, height * loss)
+        distance = np.sqrt(squared_distances(gram))
+        curve = loss_roughness(distance, distance, height * loss, smooth, seed=1)
+        found.append((smooth.remainder_p, curve.null.value, curve.hurst.low, curve.p))
+    np.testing.assert_allclose(*found, rtol=1e-2)
+
+
+def test_long_windows_are_drawn_at_some_of_their_positions():
+    np.testing.assert_array_equal(thinned(11, 5), [0, 3, 6, 9])
+    np.testing.assert_array_equal(thinned(5, 5), range(5))
+    places, loss = bowl_walk(10, 700)
+    gram = cases.gram_of_positions(places)
+    smooth = SmoothLandscape(gram, loss)
+    np.testing.assert_array_equal(smooth.positions, np.arange(0, 700, 2))
+    np.testing.assert_allclose(
+        smooth.draws(np.random.default_rng(0), 1)[0],
+        loss[::2],
+        atol=1e3 * np.sqrt(RESOLUTION) * loss.std(),
+    )
 
 
 def noisy_walk(seed):
@@ -118,5 +182,8 @@ def test_bad_input_is_named():
         mean_squared_loss_difference(distance, np.full(30, np.nan))
     with pytest.raises(InputError, match="noise_variance"):
         mean_squared_loss_difference(distance, loss, -np.ones(30))
-    with pytest.raises(InputError, match="quadratic"):
-        quadratic_loss(np.ones((5, 3)), np.ones(5))
+    for gram, losses in ((np.eye(29), loss), (np.zeros((29, 29)), np.arange(30.0))):
+        with pytest.raises(InputError, match="smooth landscape"):
+            SmoothLandscape(gram, losses)
+    with pytest.raises(InputError, match="smooth landscape"):
+        SmoothLandscape(np.eye(15), np.arange(16.0))

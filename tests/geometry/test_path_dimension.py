@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 
 from sgdwalk.errors import InputError
+from sgdwalk.fits.pair_bins import PairBinning
 from sgdwalk.geometry.distances import contour_lengths, squared_distances
 from sgdwalk.geometry.path_dimension import (
     contour_against_displacement,
     contour_against_lag,
     msd_against_contour,
     path_dimension,
-    shuffled_path,
+    path_exponent,
+    uncorrelated_msd,
 )
+from sgdwalk.geometry.surrogates import random_signs
 
 REFERENCE = Path(__file__).parents[1] / "data" / "trajectory_statistics.npz"
 
@@ -61,18 +64,32 @@ def test_contour_grows_with_lag_in_optimizer_steps():
     assert curve.mean[0] == pytest.approx(np.sqrt(gram.diagonal()).mean())
 
 
-def test_shuffling_keeps_drift_and_loses_memory():
-    rng = np.random.default_rng(4)
-    increments = cases.fractional(rng, 200, 3, 0.8) + 0.1
-    contour, msd = shuffled_path(cases.gram(increments))
-    sampled = np.zeros((300, 200))
-    for row in sampled:
-        squares = squared_distances(cases.gram(increments[rng.permutation(200)]))
-        row[:] = squares[0, 1:]
-    error = sampled.std(axis=0) / np.sqrt(300)
-    np.testing.assert_array_less(np.abs(sampled.mean(axis=0) - msd), 4.5 * error + 1e-9)
-    assert contour[-1] == pytest.approx(np.linalg.norm(increments, axis=1).sum())
-    assert msd[-1] == pytest.approx(np.sum(increments.sum(axis=0) ** 2))
+def test_uncorrelated_steps_have_the_mean_over_random_signs():
+    increments = np.geomspace(3, 1, 120)[:, None] * cases.brownian(np.random.default_rng(4), 120, 3)
+    gram = cases.gram(increments)
+    sampled = [
+        msd_against_contour(contour_lengths(walk), squared_distances(walk)).mean
+        for seed in range(8)
+        for walk in random_signs(gram, seed)
+    ]
+    error = np.std(sampled, axis=0) / np.sqrt(len(sampled))
+    off = np.abs(np.mean(sampled, axis=0) - uncorrelated_msd(gram))
+    np.testing.assert_array_less(off, 4.5 * error + 1e-9)
+
+
+def test_the_exponent_of_a_walk_is_that_of_its_curve():
+    gram = cases.gram(cases.brownian(np.random.default_rng(5), 199, 5))
+    contour, squares = contour_lengths(gram), squared_distances(gram)
+    curve = msd_against_contour(contour, squares)
+    assert path_exponent(PairBinning(contour), squares) == curve.fit.exponent.value
+
+
+def test_a_brownian_path_of_changing_steps_has_another_dimension():
+    """So that two is no null for it: here the steps shrink tenfold."""
+    rng = np.random.default_rng(6)
+    shrinking = np.geomspace(10, 1, 999)[:, None]
+    found = [dimension(shrinking * cases.brownian(rng, 999, 200)).value for _ in range(4)]
+    assert np.mean(found) < 1.95
 
 
 def test_the_original_leads_into_the_fragment():

@@ -18,11 +18,13 @@ from sgdwalk.files import records
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry import distances, ensemble, ensemble_file
 from sgdwalk.geometry import file as geometry_file
-from sgdwalk.geometry.estimates import estimates, nulls, undefined
+from sgdwalk.geometry.distances import CheckedGram
+from sgdwalk.geometry.estimates import estimates, nulls, p_values, reordered, undefined
 from sgdwalk.geometry.excursions import random_fragments, typical_fragment
-from sgdwalk.geometry.path_dimension import shuffled_dimension
-from sgdwalk.geometry.run import RunGeometry, analyse
-from sgdwalk.geometry.table import ensemble_rows, geometry_rows
+from sgdwalk.geometry.nulls import window_nulls
+from sgdwalk.geometry.run import analyse
+from sgdwalk.geometry.surrogates import DRAWS
+from sgdwalk.geometry.table import component_rows, ensemble_rows, geometry_rows
 from sgdwalk.geometry.window import LossNoise, analyse_window
 from sgdwalk.noise import floor
 from sgdwalk.recording.trajectory import Window
@@ -73,21 +75,46 @@ def test_a_smooth_bowl_far_from_its_minimum_has_roughness_one(analysed):
     for found in analysed.windows:
         numbers = estimates(found)
         assert numbers["roughness_distance_probe"].value == pytest.approx(1, abs=0.15)
-        assert nulls(found)["roughness_distance"] == pytest.approx(1, abs=0.15)
+        null = nulls(found)["roughness_distance_probe"]
+        assert null.value == pytest.approx(numbers["roughness_distance_probe"].value, abs=0.01)
+        assert p_values(found)["roughness_distance_probe"] > 0.4
 
 
 def test_a_brownian_walk_is_its_own_null(analysed):
+    outside = 0
     for found in analysed.windows:
-        numbers, beside = estimates(found), nulls(found)
+        numbers, beside, orders = estimates(found), nulls(found), reordered(found)
         assert numbers["path_dimension"].low < 2 < numbers["path_dimension"].high
-        assert beside["path_dimension"] == pytest.approx(2, abs=0.2)
-        assert numbers["velocity_autocorrelation"].low < beside["velocity_autocorrelation"]
-        assert beside["velocity_autocorrelation"] < numbers["velocity_autocorrelation"].high
-        assert numbers["walk_joseph"].value == pytest.approx(0.5, abs=0.1)
+        assert beside["path_dimension"].value == pytest.approx(2, abs=0.2)
+        for name, null in [*beside.items(), *orders.items()]:
+            if name in numbers and not name.startswith("roughness"):
+                outside += not null.low <= numbers[name].value <= null.high
+        assert found.exponents.joseph.value == pytest.approx(0.5, abs=0.1)
+    assert outside <= 6  # of 33 numbers, each with 5 %
 
 
-def test_drifting_walks_have_path_dimension_one():
-    assert shuffled_dimension(np.ones((500, 500))) == pytest.approx(1)
+def test_drifting_walks_keep_their_path_dimension_in_any_order():
+    found = window_nulls(CheckedGram(np.ones((200, 200))), [20], 3, seed=0)
+    assert found["reordered"]["path_dimension"].value == pytest.approx(1, abs=1e-3)
+    assert found["uncorrelated"]["path_dimension"].value == pytest.approx(2, abs=0.3)
+
+
+def test_one_window_has_no_anomalous_exponents_in_the_table(analysed):
+    rows = geometry_rows("run", {}, analysed)
+    for row in rows:
+        assert row["walk_noah"] is None
+        assert "walk_*: one window cannot tell; ensembles.csv" in row["undefined"]
+
+
+def test_every_component_has_a_row_with_its_nulls(analysed):
+    rows = component_rows("run", {}, analysed)
+    assert len(rows) == 3 * 3 * SETTINGS["components"]
+    for row in rows:
+        assert row["uncorrelated"].low <= row["uncorrelated"].value <= row["uncorrelated"].high
+        assert row["same_autocorrelation"].defined
+        assert row["undefined"] == ""
+    firsts = [row for row in rows if row["component"] == 1 and row["frame"] == "uncentred"]
+    assert {row["brownian"] for row in firsts} == {8 / np.pi**2}
 
 
 def test_what_a_window_is_too_short_for_is_named(analysed):
@@ -99,12 +126,11 @@ def test_what_a_window_is_too_short_for_is_named(analysed):
 
 def test_a_very_short_window_is_analysed_as_far_as_it_goes():
     found = analyse_window(window(length=20), None, fragments=(5, 50), components=30, seed=0)
-    assert found.modes.share.size == 19
+    assert found.modes.shares["centred"].size == 19
     assert found.homology is None
-    for name in ("homology", "shuffled_homology"):
-        assert "T >= 50" in found.missing[name]
-        assert "T >= 50" in undefined(found)[name]
-    assert "quadratic" in found.missing
+    assert "T >= 50" in found.missing["homology"]
+    assert "T >= 50" in undefined(found)["homology"]
+    assert "needs 30" in found.missing["smooth_minibatch"]
     assert "homology_dimension" not in estimates(found)
 
 
@@ -115,36 +141,18 @@ def resting(first, last):
     return dataclasses.replace(window(), gram=cases.gram(increments))
 
 
-def test_a_null_that_fails_is_not_the_analysis():
-    found = analyse_window(resting(1 / 3, 1), None, **SETTINGS)
-    assert found.exponents is not None
-    assert found.shuffled_exponents is None
-    assert "exponents" not in found.missing
-    assert "exponents" not in undefined(found)
-    assert "rests" in undefined(found)["shuffled_exponents"]
-
-
-def test_an_analysis_that_fails_is_not_its_null():
+def test_a_walk_that_rests_at_first_has_no_exponents_to_pool():
     found = analyse_window(resting(0, 1 / 10), None, **SETTINGS)
     assert found.exponents is None
-    assert found.shuffled_exponents is not None
     assert "rests" in found.missing["exponents"]
-    assert "shuffled_exponents" not in found.missing
-    (row,) = geometry_rows("run", {}, run_of(found))
-    assert "exponents: " in row["undefined"]
-    assert "shuffled_exponents" not in row["undefined"]
-
-
-def run_of(found):
-    """A run of one window."""
-    return RunGeometry((found,), {}, np.zeros(0), 100, None)
+    assert analyse_window(resting(1 / 3, 1), None, **SETTINGS).exponents is not None
 
 
 @pytest.mark.parametrize(
     ("analysis", "matrices"),
     [
-        # the window's own; that in random order comes of it and needs no check
-        (lambda w: analyse_window(w, None, (20, 50), 10, 0), (1, 2)),
+        # the window's own; surrogates come of it and need no check
+        (lambda w: analyse_window(w, None, (20, 50), 10, 0), (1, 1 + 2 * DRAWS)),
         # the window's own, and that without its drift
         (lambda w: analyse_diffusion(w.gram, signs=40), (2, 2)),
     ],
@@ -240,8 +248,9 @@ def test_rows_hold_estimates_their_ends_and_nulls(analysed):
     assert (
         first["path_dimension"].low < first["path_dimension"].value < first["path_dimension"].high
     )
-    assert first["path_dimension_null"] == pytest.approx(2, abs=0.2)
-    assert first["roughness_distance_probe_null"] == first["roughness_distance_minibatch_null"]
+    assert first["path_dimension_null"].value == pytest.approx(2, abs=0.2)
+    assert first["roughness_distance_probe_p"] > 0.4
+    assert first["roughness_distance_probe_null"].defined
     assert first["ageing_exponent_lag4"] == rows[1]["ageing_exponent_lag4"]
 
 
@@ -282,11 +291,10 @@ def test_seeds_together(tmp_path):
     together = ensemble.analyse([r for _, r in found], [t for t, _ in found])
     assert [(w.start, w.seeds) for w in together.windows] == [(0, 4), (200, 3)]
     first = together.windows[0]
-    values = [estimates(r.windows[0])["walk_joseph"].value for _, r in found]
-    assert first.estimates["walk_joseph"].value == pytest.approx(np.mean(values))
+    values = [r.windows[0].exponents.joseph.value for _, r in found]
+    assert first.exponents.joseph.value == pytest.approx(np.mean(values))
     half = 3.182 * np.std(values, ddof=1) / 2  # Student, three degrees
-    assert first.estimates["walk_joseph"].high == pytest.approx(np.mean(values) + half, rel=1e-3)
-    assert first.exponents.joseph == first.estimates["walk_joseph"]
+    assert first.exponents.joseph.high == pytest.approx(np.mean(values) + half, rel=1e-3)
     assert first.ergodicity.lag[-1] == LENGTH // 4
     assert np.all(first.ergodicity.breaking < 0.5)
     ensemble_file.write(tmp_path / "ensemble.h5", together, {"run": {}})
@@ -295,6 +303,7 @@ def test_seeds_together(tmp_path):
     assert same(back.windows, together.windows)
     rows = ensemble_rows("name", {"model": "m"}, back)
     assert [row["seeds"] for row in rows] == [4, 3]
+    assert rows[0]["walk_joseph"] == first.exponents.joseph
 
 
 def test_two_seeds_have_no_ergodicity():

@@ -91,6 +91,7 @@ DIFFUSION_RESULTS = [
 GRADIENTS_RESULTS = [TABLES / "tails.csv", figure("fig5_gradients")]
 GEOMETRY_RESULTS = [
     TABLES / "geometry.csv",
+    TABLES / "components.csv",
     [TABLES / "ensembles.csv"] if ENSEMBLES else [],
     figure("fig3_fractal_landscape"),
     figure("fig_avalanches"),

@@ -53,7 +53,8 @@ rule geometry_table:
     input:
         expand(RUN / "geometry.h5", run=RUNS),
     output:
-        TABLES / "geometry.csv",
+        windows=TABLES / "geometry.csv",
+        components=TABLES / "components.csv",
     log:
         LOGS / "geometry_table.log",
     benchmark:
@@ -69,7 +70,7 @@ rule geometry_table:
         settings=TRAINED,
         code=code_of("geometry_table"),
     message:
-        "All numbers of geometry in one table: {output}"
+        "All numbers of geometry in tables: {output}"
     script:
         "../scripts/geometry_table.py"
 

@@ -7,7 +7,7 @@ from sgdwalk.geometry import ensemble_file
 from sgdwalk.geometry import file as geometry_file
 from sgdwalk.recording.window_families import family_key, first_family
 
-PANELS = ["path", "shares", "autocorrelation", "reversals", "exponents", "pooled", "ageing"]
+PANELS = ["path", "shares", "autocorrelation", "reversals", "first_share", "pooled", "ageing"]
 PANELS += ["ergodicity", "first_moments", "moments", "zeta", "trees"]
 
 with job(snakemake) as log:
@@ -18,12 +18,12 @@ with job(snakemake) as log:
     if windows:
         first, last = windows[0], windows[-1]
         panels.draw_leading_components(axes["path"], last)
-        panels.draw_variance_shares(axes["shares"], windows)
+        panels.draw_variance_shares(axes["shares"], last)
         for name, label in panels.VELOCITY_LABELS.items():
             panels.draw_lag_curves(axes[name], windows, name, label)
-        one = panels.exponent_series(windows)
-        label = "exponent of one run"
-        window_panels.draw_along_training(axes["exponents"], windows, one, label, nulls=[0.5])
+        shares = panels.first_share_series(windows)
+        label = "share of the first component"
+        window_panels.draw_along_training(axes["first_share"], windows, shares, label)
         panels.draw_ageing(axes["ageing"], run.ageing.get(family_key(first.length, first.stride)))
         panels.draw_structure_functions(axes["first_moments"], first)
         panels.draw_structure_functions(axes["moments"], last)

@@ -21,7 +21,7 @@ from sgdwalk.diffusion.signs import SignNull, sign_null
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
-from sgdwalk.geometry.shuffled import shuffled_msd
+from sgdwalk.geometry.surrogates import shuffled_msd
 
 _AREA = "parameter^2"
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import Series, shown_windows, start_label
+from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.ageing import Ageing
 from sgdwalk.geometry.ensemble import WindowEnsemble
 from sgdwalk.geometry.window import WindowGeometry
@@ -35,26 +36,49 @@ def draw_leading_components(axis: Axes, window: WindowGeometry) -> None:
     axis.set_title(start_label(window), fontsize=7)
 
 
-def draw_variance_shares(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
-    """Shares of the variance with intervals, and those of a Brownian walk."""
-    order = np.zeros(0, int)
-    for window, colour in shown_windows(windows):
-        m = window.modes
-        if m is None:
-            continue
-        order = np.arange(1, m.share.size + 1)
-        down = np.minimum(m.share - m.share_low, 0.9 * m.share)
-        errors = np.clip([down, m.share_high - m.share], 0, None)
-        look: style.Look = {"fmt": "o-", "ms": 2.5, "lw": 0.8, "color": colour}
-        axis.errorbar(order, m.share, errors, label=start_label(window), **look)
-        low, high = m.brownian - 1.96 * m.brownian_error, m.brownian + 1.96 * m.brownian_error
-        axis.fill_between(order, np.maximum(low, 1e-6), high, color=NULL, alpha=0.15, lw=0)
-    if not order.size:
-        style.message(axis, "the windows are too short")
+def draw_variance_shares(axis: Axes, window: WindowGeometry) -> None:
+    """Shares of the variance about the mean position, beside those of random walks."""
+    modes = window.modes
+    if modes is None:
+        style.message(axis, "the window is too short")
         return
-    axis.plot(order, 6 / (np.pi * order) ** 2, color=NULL, ls=":", label="null: Brownian")
+    share = modes.shares["centred"]
+    order = np.arange(1, share.size + 1)
+    for kind, colour, label in (
+        ("uncorrelated", NULL, "null: random signs"),
+        ("same_autocorrelation", "C1", "same autocorrelation of steps"),
+    ):
+        found = [window.nulls.get(kind, {}).get(f"centred_share_{k}") for k in order]
+        ends = [(e.low, e.high) for e in found if e is not None]
+        if len(ends) == order.size:
+            low, high = np.maximum(ends, 1e-6).T
+            axis.fill_between(order, low, high, color=colour, alpha=0.3, lw=0, label=label)
+    axis.plot(order, modes.brownian["centred"], color=NULL, ls=":", label=r"$6 / (\pi k)^2$")
+    axis.plot(order, share, "o", ms=3, color="C0", label="as walked")
     axis.set(xscale="log", yscale="log", xlabel="component", ylabel="share of the variance")
-    axis.legend(loc="lower left")
+    axis.set_title(start_label(window), fontsize=7)
+    axis.legend(loc="lower left", fontsize=5.5)
+
+
+def first_share_series(windows: Sequence[WindowGeometry]) -> list[Series]:
+    """Share of the first component by window in every frame, beside uncorrelated steps'.
+
+    Dashes are walks whose steps have the same autocorrelation.
+    """
+    looks = {"centred": ("o", "C0"), "uncentred": ("s", "C2"), "row_normalised": ("^", "C4")}
+    series = []
+    for frame, (marker, colour) in looks.items():
+        name = f"{frame}_share_1"
+        found = [
+            None if w.modes is None else Estimate(float(w.modes.shares[frame][0])) for w in windows
+        ]
+        nulls, alike = (
+            [w.nulls.get(kind, {}).get(name) for w in windows]
+            for kind in ("uncorrelated", "same_autocorrelation")
+        )
+        label = frame.replace("_", "-")
+        series.append(Series(label, marker, colour, found, nulls=nulls, others=alike))
+    return series
 
 
 def draw_lag_curves(axis: Axes, windows: Sequence[WindowGeometry], name: str, label: str) -> None:
@@ -77,19 +101,9 @@ def draw_lag_curves(axis: Axes, windows: Sequence[WindowGeometry], name: str, la
     axis.set(xscale="log", xlabel=style.LAG, ylabel=label)
 
 
-def exponent_series(windows: Sequence[WindowGeometry]) -> list[Series]:
-    """H, J, L and M by window."""
-    return _series(windows, EXPONENTS)
-
-
 def ensemble_series(windows: Sequence[WindowEnsemble]) -> list[Series]:
     """H, J, L, M and the excess over their sum rule, pooled over seeds."""
-    return _series(windows, {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")})
-
-
-def _series(
-    windows: Sequence[WindowGeometry] | Sequence[WindowEnsemble], names: dict[str, tuple[str, str]]
-) -> list[Series]:
+    names = {**EXPONENTS, "excess": ("$H - J - L - M + 1$", "D")}
     return [
         Series(
             symbol,
@@ -195,19 +209,16 @@ def draw_zeta(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
 
 
 def draw_spanning_trees(axis: Axes, window: WindowGeometry) -> None:
-    """Length of minimum spanning trees against the number of positions, beside the null."""
-    for name, colour, label in (
-        ("shuffled_homology", NULL, "null: random order"),
-        ("homology", "C0", "as walked"),
-    ):
-        found = getattr(window, name)
-        if found is None:
-            style.message(axis, "fewer than 50 positions")
-            return
-        d = found.dimension
-        text = f"{label}: {d.value:.2f} ({d.low:.2f}, {d.high:.2f})"
-        mean, spread = found.length.mean(axis=0), found.length.std(axis=0)
-        axis.errorbar(found.size, mean, spread, fmt="o-", ms=2.5, lw=0.8, color=colour, label=text)
+    """Length of minimum spanning trees against the number of positions."""
+    found = window.homology
+    if found is None:
+        style.message(axis, "fewer than 50 positions")
+        return
+    text = f"dimension {found.dimension:.2f}"
+    null = window.nulls.get("uncorrelated", {}).get("homology_dimension")
+    if null is not None and null.defined:
+        text += f"\nnull, random signs: {null.low:.2f} to {null.high:.2f}"
+    axis.plot(found.size, found.length.mean(axis=0), "o-", ms=2.5, lw=0.8, label=text)
     axis.set(
         xscale="log",
         yscale="log",
@@ -215,4 +226,4 @@ def draw_spanning_trees(axis: Axes, window: WindowGeometry) -> None:
         ylabel="length of spanning tree (parameter)",
     )
     axis.set_title(start_label(window), fontsize=7)
-    axis.legend(loc="lower right", fontsize=5.5, title="dimension", title_fontsize=6)
+    axis.legend(loc="lower right", fontsize=5.5)

@@ -51,19 +51,23 @@ def draw_increments_after(axis: Axes, window: WindowGeometry) -> None:
 
 
 def draw_durations(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
-    """How many avalanches last at least so long, beside independent increments."""
+    """How many avalanches last at least so long, beside those of the losses in random order."""
     for window, colour in shown_windows(windows):
         found = window.avalanches
         if found is None or not found.duration.size:
             continue
-        longest = np.arange(1, found.duration.max() + 1)
-        share = [(found.duration >= d).mean() for d in longest]
-        axis.plot(longest, share, "o-", ms=3, color=colour, label=f"{window.start + 1}")
-        chance = 1 - 1 / found.independent_mean_duration  # of one more large increment
-        axis.plot(longest, chance ** (longest - 1), color=colour, lw=0.8, ls=":")
+        label = f"{window.start + 1}"
+        axis.plot(*_lasting(found.duration), "o-", ms=3, color=colour, label=label)
+        axis.plot(*_lasting(found.reordered_duration), color=colour, lw=0.8, ls=":")
     axis.set(yscale="log", xlabel=DURATION, ylabel=r"share that lasts $\geq d$")
-    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: random order")
+    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: losses in random order")
     axis.legend(loc="best", title="$t_w$", title_fontsize=6.5)
+
+
+def _lasting(duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Durations from 1 on, and the share of avalanches that last at least as long."""
+    longest = np.arange(1, duration.max(initial=0) + 1)
+    return longest, np.array([(duration >= d).mean() for d in longest])
 
 
 def draw_sizes(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
@@ -79,11 +83,10 @@ def draw_sizes(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
 def mean_duration_series(windows: Sequence[WindowGeometry]) -> list[Series]:
     """Mean duration of avalanches by window, beside the null."""
     found = [window.avalanches for window in windows]
-    nulls = [None if a is None else Estimate(a.independent_mean_duration) for a in found]
-    return [
-        Series("as trained", "o", "C0", [None if a is None else a.mean_duration for a in found]),
-        Series("null: random order", "^", style.NULL_COLOUR, nulls),
-    ]
+    means = [None if a is None else a.mean_duration for a in found]
+    nulls = [None if a is None else a.reordered_mean_duration for a in found]
+    label = "as trained; bar: null, losses in random order"
+    return [Series(label, "o", "C0", means, nulls=nulls)]
 
 
 def draw_moving_variance(axis: Axes, variance: np.ndarray, window: int) -> None:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import Series, shown_windows, start_label
-from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.loss_roughness import LossRoughness
 from sgdwalk.geometry.window import WindowGeometry
 
@@ -17,8 +16,7 @@ LENGTH = "(parameter)"
 DISTANCE = f"distance $r$ {LENGTH}"
 CONTOUR = f"contour length $l$ {LENGTH}"
 MSL = r"$\langle (L_j - L_i)^2 \rangle$ (loss$^2$)"
-SOURCES = {"minibatch": ("o", "C0"), "probe": ("s", "C1"), "quadratic": ("^", "0.45")}
-SAID = {"minibatch": "minibatch", "probe": "probe", "quadratic": "null: smooth"}
+SOURCES = {"minibatch": ("o", "C0"), "probe": ("s", "C1")}
 
 
 def draw_raw_msl(
@@ -46,8 +44,20 @@ def draw_raw_msl(
 
 
 def draw_msl_above_floor(axis: Axes, curve: LossRoughness, source: str) -> None:
-    """MSL above its floor with errors, upper limits as arrows, and the fitted law."""
+    """MSL above its floor with errors, upper limits as arrows, fitted law, and null as a band."""
     marker, colour = SOURCES[source]
+    if curve.null.defined and curve.smooth is not None and curve.smooth_separation is not None:
+        _, low, high = curve.smooth
+        seen = high > 0
+        axis.fill_between(
+            curve.smooth_separation[seen],
+            np.maximum(low[seen], 1e-3 * high[seen]),
+            high[seen],
+            color=colour,
+            alpha=0.2,
+            lw=0,
+            label=f"null: smooth, {source}",
+        )
     known = np.isfinite(curve.msl_error) & ~curve.upper_limit
     if known.any():
         axis.errorbar(
@@ -58,7 +68,7 @@ def draw_msl_above_floor(axis: Axes, curve: LossRoughness, source: str) -> None:
             color=colour,
             ms=2.2,
             lw=0.6,
-            label=SAID[source],
+            label=source,
         )
     limit = curve.upper_limit
     axis.plot(
@@ -70,7 +80,7 @@ def draw_msl_above_floor(axis: Axes, curve: LossRoughness, source: str) -> None:
         mew=0,
         color=colour,
         alpha=0.7,
-        label=None if known.any() else "minibatch: upper limits",
+        label=None if known.any() else f"{source}: upper limits",
     )
     if curve.fit.exponent.defined:
         x = np.array([curve.fit.fit_low, curve.fit.fit_high])
@@ -136,7 +146,7 @@ def draw_msd_by_contour(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
             continue
         curve = path.msd_by_contour
         axis.plot(curve.abscissa, curve.mean, color=colour)
-        axis.plot(path.shuffled_contour, path.shuffled_msd, color=colour, lw=0.8, ls=":")
+        axis.plot(curve.abscissa, path.uncorrelated_msd, color=colour, lw=0.8, ls=":")
     axis.set(xscale="log", yscale="log", xlabel=CONTOUR, ylabel=r"MSD (parameter$^2$)")
     last, colour = shown[-1]
     if last.path is None:
@@ -156,30 +166,38 @@ def draw_contour_by_displacement(axis: Axes, windows: Sequence[WindowGeometry]) 
             continue
         curve = path.contour_by_displacement
         axis.plot(curve.abscissa, curve.mean, color=colour)
-        axis.plot(np.sqrt(path.shuffled_msd), path.shuffled_contour, color=colour, lw=0.8, ls=":")
+        null = np.sqrt(path.uncorrelated_msd), path.msd_by_contour.abscissa
+        axis.plot(*null, color=colour, lw=0.8, ls=":")
     label = f"mean contour length {LENGTH}"
     axis.set(xscale="log", yscale="log", xlabel=f"displacement {LENGTH}", ylabel=label)
 
 
 def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
-    """Transverse excursion of random fragments against the distance of their ends."""
+    """Transverse excursion of random fragments against the distance of their ends.
+
+    Beside them the lines of the ratios of mean squares that walks of uncorrelated steps have.
+    """
     if not window.excursions:
         style.message(axis, "no fragment fits into the window")
         return
     for k, (length, real) in enumerate(sorted(window.excursions.items(), key=lambda e: int(e[0]))):
-        null = window.shuffled_excursions.get(length)
-        pairs = [(null, style.NULL_COLOUR, "null: random order")] if null else []
-        for found, colour, label in [*pairs, (real, f"C{k}", "as walked")]:
-            axis.plot(
-                np.sqrt(found.end_to_end_squared),
-                np.sqrt(found.excursion_squared),
-                "x+"[k % 2],
-                ms=3,
-                mew=0.6,
-                alpha=0.6,
-                color=colour,
-                label=f"{length} increments, {label}",
-            )
+        colour = f"C{k}"
+        axis.plot(
+            np.sqrt(real.end_to_end_squared),
+            np.sqrt(real.excursion_squared),
+            "x+"[k % 2],
+            ms=3,
+            mew=0.6,
+            alpha=0.6,
+            color=colour,
+            label=f"{length} increments",
+        )
+        null = window.nulls.get("uncorrelated", {}).get(f"excursion_ratio_{length}")
+        if null is not None and null.defined and null.low > 0:
+            ends = np.array([real.end_to_end_squared.min(), real.end_to_end_squared.max()]) ** 0.5
+            low, high = (np.sqrt(end) * ends for end in (null.low, null.high))
+            label = "null: random signs (mean ratio)"
+            axis.fill_between(ends, low, high, color=colour, alpha=0.2, lw=0, label=label)
     axis.set(
         xscale="log",
         yscale="log",
@@ -191,12 +209,17 @@ def draw_excursions(axis: Axes, window: WindowGeometry) -> None:
 
 
 def roughness_series(windows: Sequence[WindowGeometry], separation: str) -> list[Series]:
-    """Roughness H of the loss by window, from each source, by `distance` or `contour`."""
+    """Roughness H of the loss by window, from each source, beside its null."""
     found = {
         source: [getattr(getattr(w, separation), source) for w in windows] for source in SOURCES
     }
     return [
-        Series(SAID[source], *SOURCES[source], [None if c is None else c.hurst for c in curves])
+        Series(
+            f"{source}, bar: null",
+            *SOURCES[source],
+            [None if c is None else c.hurst for c in curves],
+            nulls=[None if c is None else c.null for c in curves],
+        )
         for source, curves in found.items()
     ]
 
@@ -204,8 +227,6 @@ def roughness_series(windows: Sequence[WindowGeometry], separation: str) -> list
 def dimension_series(windows: Sequence[WindowGeometry]) -> list[Series]:
     """Fractal dimension D of the path by window, beside the null."""
     paths = [window.path for window in windows]
-    nulls = [None if p is None else Estimate(p.shuffled_dimension) for p in paths]
-    return [
-        Series("as walked", "o", "C0", [None if p is None else p.dimension for p in paths]),
-        Series("null: random order", "^", style.NULL_COLOUR, nulls),
-    ]
+    nulls = [window.nulls.get("uncorrelated", {}).get("path_dimension") for window in windows]
+    found = [None if path is None else path.dimension for path in paths]
+    return [Series("as walked; bar: null, random signs", "o", "C0", found, nulls=nulls)]

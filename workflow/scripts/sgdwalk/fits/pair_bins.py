@@ -43,6 +43,96 @@ def time_blocks(length: int, blocks: int) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
+class PairBinning:
+    """Pairs `i < j` of positions in logarithmic bins of an abscissa, made once for many ordinates.
+
+    Pairs overlap and are far from independent, so errors come from leaving out blocks of time.
+    Where the walk holds few independent pairs, near the largest abscissa, they are still too small.
+    Needs memory for one (T, T) array.
+
+    Args:
+        abscissa: (T, T); the entries `i < j` are used, pairs with none above zero are dropped.
+        bins: number of bins between the smallest and the largest abscissa; empty ones are dropped.
+        blocks: number B of blocks of time.
+
+    Attributes:
+        abscissa: (n,) mean abscissa of the bin's pairs.
+        separation: (n,) mean index difference `j - i` of the bin's pairs.
+        pairs: (n,) number of pairs.
+
+    Raises:
+        InputError: if `abscissa` is not square, or holds no positive finite pair.
+    """
+
+    def __init__(self, abscissa: np.ndarray, bins: int = BINS, blocks: int = BLOCKS):
+        abscissa = np.asarray(abscissa)
+        if abscissa.ndim != 2 or abscissa.shape[0] != abscissa.shape[1]:
+            raise InputError(f"pairs: abscissa has shape {abscissa.shape}; it must be (T, T)")
+        slices = time_blocks(len(abscissa), blocks)
+        low, high = _positive_range(abscissa)
+        step = max(np.log(high / low), 1e-12) / bins
+        block_of = np.repeat(np.arange(blocks), [b.stop - b.start for b in slices])
+        self._shape = (bins, blocks)
+        # A strip is a block of rows with all later columns: which pairs, and each one's cell.
+        self._strips: list[tuple[slice, slice, np.ndarray, np.ndarray]] = []
+        for rows in slices:
+            columns = slice(rows.start, len(abscissa))
+            x = abscissa[rows, columns]
+            later = np.arange(x.shape[1]) > np.arange(len(x))[:, None]
+            kept = np.flatnonzero(later & (x > 0))
+            x = x.ravel()[kept]
+            index = np.clip((np.log(x / low) / step).astype(np.intp), 0, bins - 1)
+            cell = index * blocks + block_of[columns][kept % (columns.stop - columns.start)]
+            self._strips.append((rows, columns, kept, cell))
+        count, self._counts_without = self._sums(None)
+        self._filled = count > 0
+        self._count = count[self._filled]
+        self.pairs = self._count.astype(np.int64)
+        self.abscissa = self.means(abscissa)
+        self.separation = self.means(
+            lambda rows, columns: (
+                np.arange(columns.start, columns.stop) - np.arange(rows.start, rows.stop)[:, None]
+            )
+        )
+
+    def means(self, ordinate: np.ndarray | PairFunction) -> np.ndarray:
+        """(n,) mean of an ordinate, (T, T) or a function of pairs, in each bin."""
+        return self._sums(ordinate)[0][self._filled] / self._count
+
+    def average(self, ordinate: np.ndarray | PairFunction) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of an ordinate in each bin, and the same without each block of time.
+
+        Args:
+            ordinate: (T, T), the entries `i < j` are used; or a function that takes the slices of
+                rows and columns of a rectangle of pairs and returns its values there.
+
+        Returns:
+            (n,) means; (B, n) means without the pairs that touch one of B blocks of time, `nan`
+            where none is left.
+        """
+        total, without = self._sums(ordinate)
+        # Sums are differences of larger ones: an empty remainder is recognised by its exact count.
+        count = self._counts_without[:, self._filled]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            replicates = np.where(count > 0, without[:, self._filled] / count, np.nan)
+        return total[self._filled] / self._count, replicates
+
+    def _sums(self, ordinate: np.ndarray | PairFunction | None) -> tuple[np.ndarray, np.ndarray]:
+        """(bins,) sums of an ordinate, or counts, and (B, bins) the same without each block."""
+        bins, blocks = self._shape
+        sums = np.zeros((bins, blocks, blocks))
+        for a, (rows, columns, kept, cell) in enumerate(self._strips):
+            values = None
+            if ordinate is not None:
+                found = ordinate(rows, columns) if callable(ordinate) else ordinate[rows, columns]
+                values = found.ravel()[kept]
+            sums[:, a] = np.bincount(cell, values, bins * blocks).reshape(bins, blocks)
+        total = sums.sum(axis=(1, 2))
+        diagonal = np.einsum("kbb->kb", sums)
+        without = total[:, None] - sums.sum(axis=1) - sums.sum(axis=2) + diagonal
+        return total, without.T
+
+
 def bin_pairs(
     abscissa: np.ndarray,
     functions: Sequence[PairFunction],
@@ -51,13 +141,9 @@ def bin_pairs(
 ) -> PairBins:
     """Average functions of pairs of positions in logarithmic bins of an abscissa.
 
-    Pairs overlap and are far from independent, so errors come from leaving out blocks of time.
-    Where the walk holds few independent pairs, near the largest abscissa, they are still too small.
-
     Args:
         abscissa: (T, T); the entries `i < j` are used, pairs with none above zero are dropped.
-        functions: m functions; each takes the slices of rows and columns of a rectangle of pairs
-            and returns its values there.
+        functions: m functions, as `PairBinning.average` takes them.
         bins: number of bins between the smallest and the largest abscissa; empty ones are dropped.
         blocks: number B of blocks of time.
 
@@ -67,46 +153,13 @@ def bin_pairs(
     Raises:
         InputError: if `abscissa` is not square, or holds no positive finite pair.
     """
-    abscissa = np.asarray(abscissa)
-    if abscissa.ndim != 2 or abscissa.shape[0] != abscissa.shape[1]:
-        raise InputError(f"pairs: abscissa has shape {abscissa.shape}; it must be (T, T)")
-    slices = time_blocks(len(abscissa), blocks)
-    low, high = _positive_range(abscissa)
-    step = max(np.log(high / low), 1e-12) / bins
-
-    names = 3 + len(functions)  # count, abscissa, separation, then the functions
-    sums = np.zeros((names, bins, blocks, blocks))
-    for a, rows in enumerate(slices):
-        for b, columns in list(enumerate(slices))[a:]:
-            separation = np.arange(columns.start, columns.stop) - np.arange(*_ends(rows))[:, None]
-            x = abscissa[rows, columns]
-            keep = (separation > 0) & (x > 0)
-            x = x[keep]
-            index = np.clip((np.log(x / low) / step).astype(np.intp), 0, bins - 1)
-            values = [None, x, separation[keep], *(f(rows, columns)[keep] for f in functions)]
-            for k, value in enumerate(values):
-                sums[k, :, a, b] = np.bincount(index, weights=value, minlength=bins)
-
-    total = sums.sum(axis=(2, 3))
-    diagonal = np.einsum("kbaa->kba", sums)
-    without = total[..., None] - sums.sum(axis=2) - sums.sum(axis=3) + diagonal
-    # Sums are differences of larger ones: an empty remainder is recognised by its exact count.
-    count = without[0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        replicates = np.where(count > 0, without[3:] / count, np.nan).transpose(0, 2, 1)
-        mean = total[1:] / total[0]
-    filled = total[0] > 0
-    return PairBins(
-        mean[0, filled],
-        mean[1, filled],
-        total[0, filled].astype(np.int64),
-        mean[2:, filled],
-        replicates[:, :, filled],
-    )
-
-
-def _ends(block: slice) -> tuple[int, int]:
-    return block.start, block.stop
+    binning = PairBinning(abscissa, bins, blocks)
+    count = len(binning.abscissa)
+    averages = [binning.average(function) for function in functions]
+    means, replicates = np.empty((0, count)), np.empty((0, blocks, count))
+    if averages:
+        means, replicates = (np.array(part) for part in zip(*averages, strict=True))
+    return PairBins(binning.abscissa, binning.separation, binning.pairs, means, replicates)
 
 
 def _positive_range(abscissa: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Principal components of the walk beside those of a Brownian one."""
+"""Principal components of the walk, and the shares that a random walk's would have."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
-from sgdwalk.geometry.distances import CheckedGram, principal_components, squared_distances
+from sgdwalk.geometry.distances import CheckedGram, principal_components
 from sgdwalk.geometry.effective_dimension import effective_dimension
+
+FRAMES = ("centred", "uncentred", "row_normalised")
+# Smaller matrices are diagonalised whole: Lanczos' method needs room for its vectors.
+_SMALLEST_LANCZOS = 64
+_TOLERANCE = 1e-4  # of an eigenvalue
+_ROUNDING = 1e-10  # of all variance: a smaller share is of no direction
 
 
 @dataclass(frozen=True)
 class WalkModes:
-    """The k leading principal components of a window of T positions."""
+    """The k leading principal components of a window of T positions.
 
-    coordinates: Annotated[np.ndarray, "(T, k) positions along the components", "parameter"]
-    variance: Annotated[np.ndarray, "(k,) explained variance", "parameter^2"]
-    share: Annotated[np.ndarray, "(k,) part of the total variance"]
-    share_low: Annotated[np.ndarray, "(k,) low end of the 95 % interval of share"]
-    share_high: Annotated[np.ndarray, "(k,) high end of the 95 % interval of share"]
-    brownian: Annotated[np.ndarray, "(k,) shares of a Brownian walk in many dimensions, 6/(pi k)^2"]
-    brownian_error: Annotated[
-        np.ndarray, "(k,) standard deviation of these in as many dimensions as the walk has"
+    Frames are `centred` (about the mean position), `uncentred` (about the first) and
+    `row_normalised` (about the first, each position brought to length 1).
+    """
+
+    coordinates: Annotated[
+        np.ndarray, "(T, k) positions along the components, centred", "parameter"
+    ]
+    variance: Annotated[np.ndarray, "(k,) explained variance, centred", "parameter^2"]
+    shares: Annotated[
+        dict[str, np.ndarray], "(k,) part of the sum of squares along each component, by frame"
+    ]
+    brownian: Annotated[
+        dict[str, np.ndarray], "(k,) the same of a long Brownian walk in many dimensions, by frame"
     ]
     brownian_coordinates: Annotated[
         np.ndarray, "(T, k) cosines in time, with this walk's variances", "parameter"
@@ -35,53 +46,113 @@ class WalkModes:
 def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
     """Principal components of the walk, with the shares a Brownian walk would have.
 
-    Cosines in time with rapidly falling shares look like structure but are what any Brownian walk
-    in many dimensions gives. Intervals take each mode's variance for a mean of `dimension` squares
-    of independent Gaussians, as it is for a Gaussian walk with independent coordinates: the
-    relative variance of a share is then `2 / dimension (1 - 2 share + sum of squared shares)`.
+    Cosines in time with rapidly falling shares look like structure but are what any random walk
+    in many dimensions gives. What walks in as few dimensions, with steps of the same sizes or of
+    the same autocorrelation, have is told by surrogates, see `surrogates`.
 
     Args:
         gram: (T-1, T-1) inner products of increments.
         k: number of components.
 
     Returns:
-        The components, their shares, and the Brownian null.
+        The components, their shares in all frames, and the Brownian ones.
 
     Raises:
         InputError: if `gram` is no Gram matrix, `k` is not 1 to T-1, the window has fewer than
             five positions, or the walk does not move.
 
-    Source: Antognini and Sohl-Dickstein, PCA of high dimensional random walks with comparison to
-    neural network training, NeurIPS 2018; Moore, Ahmed and Antia, High dimensional random walks can
-    appear low dimensional, J. Theor. Biol. 2018.
+    Source: Moore, Ahmed and Antia, J. Theor. Biol. 2018, High dimensional random walks can appear
+    low dimensional; Antognini and Sohl-Dickstein, NeurIPS 2018, PCA of high dimensional random
+    walks with comparison to neural network training.
     """
     checked = CheckedGram.of(gram)
     length = len(checked) + 1
     coordinates, variance = principal_components(checked, k)
-    total = squared_distances(checked).sum() / (2 * length * (length - 1))
-    if not total > 0:
-        raise InputError("components: the walk does not move, so there is no variance to share")
-    share = variance / total
-    dimension = effective_dimension(checked)
+    shares = variance_shares(checked, k)
     order = np.arange(1, k + 1)
-    brownian = 6 / (np.pi * order) ** 2
-    # Over all modes: the sum of (6 / pi^2 k^2)^2 is 2/5.
-    error = _share_error(share, float(np.sum(share**2)), dimension)
     cosine = np.cos(np.pi * np.outer(np.arange(length) + 0.5, order) / length)
     scale = np.sqrt(2 * variance * (length - 1) / length)
     sign = np.where(np.einsum("tk,tk->k", cosine, coordinates) < 0, -1.0, 1.0)
     return WalkModes(
         coordinates=coordinates,
         variance=variance,
-        share=share,
-        share_low=np.clip(share - 1.96 * error, 0, 1),
-        share_high=np.clip(share + 1.96 * error, 0, 1),
-        brownian=brownian,
-        brownian_error=_share_error(brownian, 2 / 5, dimension),
+        shares=shares,
+        brownian={frame: brownian_shares(frame, k) for frame in FRAMES},
         brownian_coordinates=cosine * scale * sign,
-        dimension=dimension,
+        dimension=effective_dimension(checked),
     )
 
 
-def _share_error(share: np.ndarray, squares: float, dimension: float) -> np.ndarray:
-    return share * np.sqrt(np.maximum(2 / dimension * (1 - 2 * share + squares), 0))
+def variance_shares(gram: ArrayLike, k: int) -> dict[str, np.ndarray]:
+    """Shares of the leading principal components of a walk's positions, in every frame.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        k: number of components.
+
+    Returns:
+        (k,) shares by frame, largest first; zero for components that there are not.
+
+    Raises:
+        InputError: if `gram` is no Gram matrix, or the walk does not move.
+    """
+    products = CheckedGram.of(gram).values.cumsum(axis=0).cumsum(axis=1)
+    square = np.maximum(products.diagonal(), 0.0)
+    if not square.max() > 0:
+        raise InputError("components: the walk does not move, so there is no variance to share")
+    centred = np.pad(products, (1, 0))
+    centred -= centred.mean(axis=0)
+    centred -= centred.mean(axis=1, keepdims=True)
+    away = square > 0
+    length = np.sqrt(square[away])
+    rows = products[np.ix_(away, away)] / length / length[:, None]
+    parts = zip(FRAMES, (centred, products, rows), strict=True)
+    shares = {frame: _leading(part, k) / part.trace() for frame, part in parts}
+    return {frame: np.where(share < _ROUNDING, 0.0, share) for frame, share in shares.items()}
+
+
+def brownian_shares(frame: str, k: int) -> np.ndarray:
+    """Shares of the components of a Brownian walk in many dimensions, of many steps.
+
+    Centred they are ``6 / (pi j)^2``: 0.608, 0.152, 0.068, 0.038. Uncentred
+    ``8 / (pi (2 j - 1))^2``: 0.811, 0.090, 0.032, 0.017. Rows of length 1 have the covariance
+    ``sqrt(min(s, t) / max(s, t))``, whose eigenvalues are ``4 / z_j^2`` with the zeros z of the
+    Bessel function J_0: 0.692, 0.131, 0.053, 0.029.
+
+    Args:
+        frame: one of `FRAMES`.
+        k: number of components.
+
+    Returns:
+        (k,) shares, largest first.
+
+    Raises:
+        InputError: another frame.
+    """
+    order = np.arange(1, k + 1)
+    if frame == "centred":
+        return 6 / (np.pi * order) ** 2
+    if frame == "uncentred":
+        return 8 / (np.pi * (2 * order - 1)) ** 2
+    if frame == "row_normalised":
+        from scipy.special import jn_zeros
+
+        return 4 / jn_zeros(0, k) ** 2
+    raise InputError(f"frame: {frame!r}; allowed: {', '.join(FRAMES)}")
+
+
+def _leading(products: np.ndarray, k: int) -> np.ndarray:
+    """(k,) largest eigenvalues of inner products of positions, zero where there are fewer."""
+    size = len(products)
+    if size < max(_SMALLEST_LANCZOS, 4 * k):
+        values = np.linalg.eigvalsh(products)[::-1][:k]
+    else:
+        from scipy.sparse.linalg import eigsh
+
+        # Leading components of walks are near to this; a start that is no choice of theirs, such
+        # as ones, would be lost by centring.
+        start = np.cos(np.pi * np.arange(size) / size) + 0.5
+        values = eigsh(
+            products, k, which="LA", return_eigenvectors=False, v0=start, tol=_TOLERANCE
+        )[::-1]
+    return np.pad(np.maximum(values, 0.0), (0, k - len(values)))

@@ -84,11 +84,15 @@ class CheckedGram:
 
     def part(self, start: int, stop: int) -> CheckedGram:
         """Gram matrix of the increments from ``start`` to before ``stop``."""
-        return self._known(self.values[start:stop, start:stop])
+        return self.known(self.values[start:stop, start:stop])
 
     def in_order(self, order: np.ndarray) -> CheckedGram:
         """Gram matrix of the same increments in another order."""
-        return self._known(self.values[np.ix_(order, order)])
+        return self.known(self.values[np.ix_(order, order)])
+
+    def turned(self, signs: np.ndarray) -> CheckedGram:
+        """Gram matrix of the same increments, each times its sign of ``(T-1,)``."""
+        return self.known(self.values * signs * signs[:, None])
 
     @cached_property
     def squared_distances(self) -> np.ndarray:
@@ -104,8 +108,8 @@ class CheckedGram:
         return np.array(self.values, dtype, copy=copy)
 
     @classmethod
-    def _known(cls, values: np.ndarray) -> CheckedGram:
-        """One that needs no check: what was made of a checked one."""
+    def known(cls, values: np.ndarray) -> CheckedGram:
+        """One that needs no check: ``values`` were made of a checked one."""
         found = cls.__new__(cls)
         found.values = values
         return found
@@ -206,18 +210,7 @@ def transverse_excursion(gram: ArrayLike, start: int, stop: int) -> float:
         raise InputError(
             f"fragment: start {start}, stop {stop}; must be 0 <= start < stop <= {increments}"
         )
-    return fragment_excursion(as_gram(np.asarray(gram)[start:stop, start:stop]))
-
-
-def fragment_excursion(fragment: np.ndarray) -> float:
-    """Largest squared distance of a whole walk's points from the line through its ends.
-
-    Args:
-        fragment: ``(n, n)`` float64, a part of a Gram matrix that was checked.
-
-    Returns:
-        As ``transverse_excursion``.
-    """
+    fragment = as_gram(np.asarray(gram)[start:stop, start:stop])
     contour_squared = np.sqrt(fragment.diagonal()).sum() ** 2
     along = fragment.sum(axis=1)  # inner product of each increment with the chord
     chord_squared = along.sum()

@@ -11,9 +11,14 @@ from sgdwalk.geometry.anomalous_exponents import ANOMALOUS, AnomalousExponents
 from sgdwalk.geometry.velocity import LagCurve
 from sgdwalk.geometry.window import WindowGeometry
 
+# Numbers that one window has without an interval: their nulls are to be compared with.
+WITHOUT_INTERVAL = ("first_component_share", "homology_dimension")
+# As tables name them: "hurst" alone would be taken for the roughness of the loss.
+WALK_EXPONENTS = tuple(f"walk_{name}" for name in ANOMALOUS)
+
 
 def estimates(window: WindowGeometry) -> dict[str, Estimate]:
-    """Numbers with their 95 % intervals; what the window is too short for is left out."""
+    """Numbers of one window, with the 95 % intervals that it has; others are left out."""
     found: dict[str, Estimate] = {}
     for name in ("distance", "contour"):
         differences = getattr(window, name)
@@ -31,37 +36,53 @@ def estimates(window: WindowGeometry) -> dict[str, Estimate]:
     if window.avalanches is not None:
         found["avalanche_duration"] = window.avalanches.mean_duration
     if window.modes is not None:
-        m = window.modes
-        found["first_component_share"] = _estimate(m.share[0], m.share_low[0], m.share_high[0])
+        found["first_component_share"] = Estimate(float(window.modes.shares["centred"][0]))
     for name, curve in window.velocity.items():
         found[f"velocity_{name}"] = _first(curve)
-    found |= _anomalous(window.exponents)
     if window.homology is not None:
-        found["homology_dimension"] = window.homology.dimension
+        found["homology_dimension"] = Estimate(window.homology.dimension)
     return found
 
 
-def nulls(window: WindowGeometry) -> dict[str, float]:
-    """What a duller process would give, under the name of the estimate it stands beside."""
+def nulls(window: WindowGeometry) -> dict[str, Estimate]:
+    """What a duller process would give, under the name of the estimate it stands beside.
+
+    Of numbers of the path and of its steps they are those of random signs, see `surrogates`.
+    """
+    found: dict[str, Estimate] = {}
+    for name in ("distance", "contour"):
+        differences = getattr(window, name)
+        for source in ("minibatch", "probe"):
+            curve = getattr(differences, source)
+            if curve is not None:
+                found[f"roughness_{name}_{source}"] = curve.null
+        if differences.structure is not None:
+            found[f"zeta_curvature_{name}"] = differences.structure.null
+    if window.avalanches is not None:
+        found["avalanche_duration"] = window.avalanches.reordered_mean_duration
+    signs = dict(window.nulls.get("uncorrelated", {}))
+    if "centred_share_1" in signs:
+        signs["first_component_share"] = signs["centred_share_1"]
+    return found | {name: signs[name] for name in estimates(window) if name in signs}
+
+
+def p_values(window: WindowGeometry) -> dict[str, float]:
+    """P-values of the nulls of numbers of the losses, under the names of the estimates."""
     found: dict[str, float] = {}
     for name in ("distance", "contour"):
-        smooth = getattr(window, name).quadratic
-        if smooth is not None:
-            found[f"roughness_{name}"] = smooth.hurst.value
-    if window.path is not None:
-        found["path_dimension"] = window.path.shuffled_dimension
-    for length, excursions in window.shuffled_excursions.items():
-        found[f"excursion_ratio_{length}"] = excursions.ratio.value
-    if window.avalanches is not None:
-        found["avalanche_duration"] = window.avalanches.independent_mean_duration
-    if window.modes is not None:
-        found["first_component_share"] = float(window.modes.brownian[0])
-    for name, curve in window.velocity.items():
-        found[f"velocity_{name}"] = curve.null
-    found |= {name: e.value for name, e in _anomalous(window.shuffled_exponents).items()}
-    if window.shuffled_homology is not None:
-        found["homology_dimension"] = window.shuffled_homology.dimension.value
+        differences = getattr(window, name)
+        for source in ("minibatch", "probe"):
+            curve = getattr(differences, source)
+            if curve is not None:
+                found[f"roughness_{name}_{source}"] = curve.p
+        if differences.structure is not None:
+            found[f"zeta_curvature_{name}"] = differences.structure.p
     return found
+
+
+def reordered(window: WindowGeometry) -> dict[str, Estimate]:
+    """What the same increments give in random order: a drift stays."""
+    return window.nulls.get("reordered", {})
 
 
 def undefined(window: WindowGeometry) -> dict[str, str]:
@@ -74,23 +95,27 @@ def undefined(window: WindowGeometry) -> dict[str, str]:
                 reasons[f"roughness_{name}_{source}"] = (
                     f"bins that stand out from the noise: {curve.fit.points}; a fit needs three"
                 )
+            elif curve is not None and not curve.hurst.defined:
+                reasons[f"roughness_{name}_{source}"] = (
+                    "of losses drawn with this roughness and noise fewer than half give an exponent"
+                )
+    for name, p in p_values(window).items():
+        if not np.isfinite(p):
+            reasons[f"{name}_p"] = "without its own number, or that of its null, there is none"
     for name, value in estimates(window).items():
         if not np.isfinite(value.value):
             reasons.setdefault(name, "too few points for a fit, or no growth to fit")
+    reasons.pop("exponents", None)
+    reasons["walk_*"] = "one window cannot tell; ensembles.csv has them where there are seeds"
     return reasons
 
 
-def _anomalous(exponents: AnomalousExponents | None) -> dict[str, Estimate]:
-    if exponents is None:
-        return {}
-    # "hurst" alone would be taken for the roughness of the loss
-    return {f"walk_{name}": getattr(exponents, name) for name in ANOMALOUS}
+def walk_exponents(exponents: AnomalousExponents) -> dict[str, Estimate]:
+    """Joseph, Noah and Moses exponents under the names that tables have for them."""
+    values = (getattr(exponents, name) for name in ANOMALOUS)
+    return dict(zip(WALK_EXPONENTS, values, strict=True))
 
 
 def _first(curve: LagCurve) -> Estimate:
     """Value at a lag of one record."""
     return interval(float(curve.value[0]), float(curve.error[0]), BLOCKS - 1)
-
-
-def _estimate(*values: float) -> Estimate:
-    return Estimate(*(float(value) for value in values))

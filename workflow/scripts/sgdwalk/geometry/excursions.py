@@ -13,8 +13,9 @@ from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_interval
 from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
 from sgdwalk.geometry.distances import (
+    CHORD_RESOLUTION,
+    EXCURSION_RESOLUTION,
     CheckedGram,
-    fragment_excursion,
     principal_components,
     squared_distances,
 )
@@ -42,48 +43,66 @@ class Excursions:
 
 
 def random_fragments(
-    gram: ArrayLike, length: int, seed: int, fragments: int = 300, blocks: int = BLOCKS
+    gram: ArrayLike, length: int, seed: int, fragments: int = 300
 ) -> Excursions:
     """Transverse excursion against end-to-end distance over random fragments of one length.
 
-    The null is the same on a walk with its increments in random order, see `shuffled`.
+    The null is the same of surrogates of the walk, see `surrogates`.
 
     Args:
         gram: (T-1, T-1) inner products of increments.
         length: increments of a fragment; 50 and 100 in the paper.
         seed: of the random choice of fragments, without repetition.
         fragments: how many; all there are if the window holds fewer.
-        blocks: number of blocks of time of the jackknife of the ratio, each with the fragments
-            that start in it.
 
     Returns:
-        Excursions and end-to-end distances of the fragments, sorted by start.
+        Excursions and end-to-end distances of the fragments, sorted by start, and the ratio of
+        their means with its interval, by leaving out blocks of fragments, at most ten, as long as
+        a fragment or longer.
 
     Raises:
         InputError: if the window holds no fragment of this length, or `gram` is no Gram matrix.
 
     Source: Chen, Qu and Gong, Neural Networks 149 (2022).
     """
-    values = CheckedGram.of(gram).values
-    starts = len(values) - length + 1
+    checked = CheckedGram.of(gram)
+    starts = len(checked) - length + 1
     if length < 2 or starts < 1:
-        raise InputError(f"fragments: length {length}; allowed are 2 to {len(values)} increments")
+        raise InputError(f"fragments: length {length}; allowed are 2 to {len(checked)} increments")
     rng = np.random.default_rng(seed)
     start = np.sort(rng.choice(starts, size=min(fragments, starts), replace=False))
-    parts = [values[i : i + length, i : i + length] for i in start]
-    end_to_end = np.array([part.sum() for part in parts])
-    excursion = np.array([fragment_excursion(part) for part in parts])
+    end_to_end, excursion = _from_chords(checked, start, length)
 
     resolved = np.isfinite(excursion)
     ratio = _ratio(excursion[resolved], end_to_end[resolved])
-    block = np.searchsorted(
-        [b.stop for b in time_blocks(starts, min(blocks, starts))], start, "right"
-    )
+    # Fragments share increments: only blocks as long as they are nearly independent.
+    blocks = time_blocks(starts, min(max(starts // length, 2), BLOCKS, starts))
+    block = np.searchsorted([b.stop for b in blocks], start, "right")
     left = [resolved & (block != b) for b in np.unique(block[resolved])]
     without = np.array([_ratio(excursion[keep], end_to_end[keep]) for keep in left])
-    return Excursions(
-        length, start, np.maximum(end_to_end, 0), excursion, jackknife_interval(ratio, without)
-    )
+    return Excursions(length, start, end_to_end, excursion, jackknife_interval(ratio, without))
+
+
+def _from_chords(
+    gram: CheckedGram, start: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) squared chords of fragments and largest squared distances from them.
+
+    As `transverse_excursion` for each, from the triangles of both ends and every point between.
+    """
+    squares = squared_distances(gram)
+    between = start[:, None] + np.arange(length + 1)
+    from_first = squares[start[:, None], between]
+    from_last = squares[start[:, None] + length, between]
+    chord = from_first[:, -1]
+    contour = np.concatenate([[0.0], np.cumsum(np.sqrt(gram.values.diagonal()))])
+    contour_squared = (contour[start + length] - contour[start]) ** 2
+    straight = chord > CHORD_RESOLUTION * contour_squared
+    along = (from_first + chord[:, None] - from_last) / 2  # product with the chord
+    off = np.where(straight, chord, np.inf)[:, None]
+    largest = (from_first - along**2 / off).max(axis=1)
+    resolved = (largest >= EXCURSION_RESOLUTION * contour_squared) | (contour_squared == 0)
+    return chord, np.where(resolved, np.maximum(largest, 0.0), np.nan)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from sgdwalk.errors import InputError
-from sgdwalk.fits.estimate import Estimate
-from sgdwalk.fits.intervals import jackknife_interval
+from sgdwalk.fits.intervals import log_slope
 
 
 @dataclass(frozen=True)
@@ -20,21 +19,24 @@ class HomologyDimension:
     length: Annotated[
         np.ndarray, "(R, n) weighted lengths of their trees, of R repetitions", "parameter"
     ]
-    dimension: Annotated[Estimate, "persistent-homology dimension of degree 0"]
+    dimension: Annotated[
+        float, "persistent-homology dimension of degree 0; nan where lengths grow too fast for one"
+    ]
 
 
 def homology_dimension(
     squared_distance: np.ndarray,
     seed: int,
     power: float = 1.0,
-    sizes: int = 8,
-    repetitions: int = 10,
+    sizes: int = 6,
+    repetitions: int = 4,
 ) -> HomologyDimension:
     """Persistent-homology dimension of degree 0 of the positions visited.
 
     The lifetimes of connected components in the Vietoris-Rips filtration are the edges of the
     minimum spanning tree. The sum of their powers over random subsamples of n positions grows as
-    `n^(1 - power / dimension)`. The interval is over subsamples of this one window.
+    `n^(1 - power / dimension)`. Subsamples of one window share its positions: their scatter says
+    nothing of other windows, so that there is no interval.
 
     It is a description of the trajectory, not a measure of generalisation: Tan et al. (2024) find
     that its correlation with the generalisation gap is confounded by hyperparameters, fails from
@@ -81,15 +83,8 @@ def homology_dimension(
     lengths[:, -1] = np.sum(spanning_tree_edges(distance) ** power)  # all there are, each time
     if not lengths.min() > 0:
         raise InputError("homology: all sampled positions coincide; the walk does not move")
-    slope = _slope(size, np.log(lengths).mean(axis=0))
-    without = [
-        _slope(size, np.log(np.delete(lengths, row, axis=0)).mean(axis=0))
-        for row in range(repetitions)
-    ]
-    growth = jackknife_interval(slope, np.array(without))
-    if not growth.high < 1:
-        return HomologyDimension(size, lengths, Estimate(np.nan, np.nan, np.nan))
-    return HomologyDimension(size, lengths, growth.map(lambda s: power / (1 - s)))
+    growth = log_slope(size, np.exp(np.log(lengths).mean(axis=0)))[0]
+    return HomologyDimension(size, lengths, power / (1 - growth) if growth < 1 else np.nan)
 
 
 def spanning_tree_edges(distance: np.ndarray) -> np.ndarray:
@@ -110,8 +105,3 @@ def spanning_tree_edges(distance: np.ndarray) -> np.ndarray:
     from scipy.spatial.distance import squareform
 
     return linkage(squareform(distance, checks=False), method="single")[:, 2]
-
-
-def _slope(size: np.ndarray, log_length: np.ndarray) -> float:
-    x = np.log(size) - np.log(size).mean()
-    return float(x @ log_length / (x @ x))

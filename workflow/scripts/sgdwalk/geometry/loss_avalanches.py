@@ -11,6 +11,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_interval
 from sgdwalk.fits.pair_bins import BLOCKS, time_blocks
+from sgdwalk.geometry.surrogates import DRAWS, surrogate_interval
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,12 @@ class Avalanches:
     size: Annotated[np.ndarray, "(n,) sum of |dL| over each avalanche", "loss"]
     peak: Annotated[np.ndarray, "(n,) index of the largest |dL| of each avalanche"]
     mean_duration: Annotated[Estimate, "mean number of increments; nan without an avalanche"]
-    independent_mean_duration: Annotated[float, "the same for increments in random order"]
+    reordered_duration: Annotated[
+        np.ndarray, "(m,) loss increments of the avalanches of the losses in 39 random orders"
+    ]
+    reordered_mean_duration: Annotated[
+        Estimate, "mean number of increments of those of one order: median and 95 % interval"
+    ]
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,17 @@ def loss_increments(loss: np.ndarray) -> np.ndarray:
     return np.diff(loss)
 
 
-def find_avalanches(loss: np.ndarray, blocks: int = BLOCKS) -> Avalanches:
+def find_avalanches(loss: np.ndarray, seed: int, blocks: int = BLOCKS) -> Avalanches:
     """Find the runs of consecutive increments with `|dL|` above its standard deviation.
 
     The threshold is that of `|dL|`, not of dL: more than half of Gaussian increments are above it,
-    so that runs are no rarity. In random order, m large ones of n increments come on average in
-    `m (n - m + 1) / n` runs, which gives the null of the mean duration.
+    so that runs are no rarity. Neighbouring increments share a loss, so that independent losses
+    have longer runs than independent increments would: the null is the losses in random order,
+    in which trends of the loss and of its noise go too.
 
     Args:
         loss: (T,) losses.
+        seed: of the random orders.
         blocks: number of blocks of time of the jackknife, each with the runs that start in it.
 
     Returns:
@@ -68,20 +76,15 @@ def find_avalanches(loss: np.ndarray, blocks: int = BLOCKS) -> Avalanches:
     Raises:
         InputError: as `loss_increments`.
 
-    Source: Chen, Qu and Gong, Neural Networks 149 (2022); number of runs: Wald and Wolfowitz, Ann.
-    Math. Stat. 11, 147 (1940).
+    Source: Chen, Qu and Gong, Neural Networks 149 (2022).
     """
-    increments = loss_increments(loss)
-    moduli = np.abs(increments)
+    moduli = np.abs(loss_increments(loss))
     threshold = float(moduli.std(ddof=1))
-    large = moduli > threshold
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], large, [False]]).astype(np.int8)))
-    start, stop = edges[::2], edges[1::2]
+    start, stop = _runs(moduli, threshold)
     total = np.concatenate([[0.0], np.cumsum(moduli)])
     duration = stop - start
 
-    count, above = len(increments), int(large.sum())
-    slices = time_blocks(count, min(blocks, count))
+    slices = time_blocks(len(moduli), min(blocks, len(moduli)))
     block = np.searchsorted([b.stop for b in slices], start, side="right")
     without = [duration[block != b].mean() for b in np.unique(block) if np.any(block != b)]
     mean = duration.mean() if duration.size else np.nan
@@ -92,8 +95,27 @@ def find_avalanches(loss: np.ndarray, blocks: int = BLOCKS) -> Avalanches:
         total[stop] - total[start],
         np.array([a + moduli[a:b].argmax() for a, b in zip(start, stop, strict=True)], dtype=int),
         jackknife_interval(mean, np.array(without)),
-        count / (count - above + 1) if above else np.nan,
+        *_in_random_order(np.asarray(loss, dtype=float), seed),
     )
+
+
+def _runs(moduli: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """First index of each run above the threshold, and the index after its last."""
+    large = np.concatenate([[False], moduli > threshold, [False]])
+    edges = np.flatnonzero(np.diff(large.astype(np.int8)))
+    return edges[::2], edges[1::2]
+
+
+def _in_random_order(loss: np.ndarray, seed: int) -> tuple[np.ndarray, Estimate]:
+    """(m,) durations of the avalanches of all orders, and their mean in one."""
+    rng = np.random.default_rng(seed)
+    durations = []
+    for _ in range(DRAWS):
+        moduli = np.abs(np.diff(rng.permutation(loss)))
+        start, stop = _runs(moduli, float(moduli.std(ddof=1)))
+        durations.append(stop - start)
+    means = [float(d.mean()) if d.size else np.nan for d in durations]
+    return np.concatenate(durations), surrogate_interval(means)
 
 
 def after_longest(

@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike
 from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import jackknife_error
-from sgdwalk.fits.pair_bins import BINS, BLOCKS, bin_pairs
+from sgdwalk.fits.pair_bins import BINS, BLOCKS, PairBinning
 from sgdwalk.fits.power_law import PowerLaw, fit_power_law
-from sgdwalk.geometry.distances import CheckedGram
-from sgdwalk.geometry.shuffled import shuffled_msd
+from sgdwalk.geometry.distances import CheckedGram, contour_lengths
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,16 @@ def msd_against_contour(
 
     Source: Chen, Qu and Gong, Neural Networks 149 (2022).
     """
-    return _path_curve(contour, squared_distance, bins, blocks, fit_range)
+    return _path_curve(
+        _binning(contour, squared_distance, bins, blocks), squared_distance, fit_range
+    )
 
 
 def path_dimension(msd_by_contour: PathCurve) -> Estimate:
     """Return the fractal dimension D of the path, from `MSD ~ contour length ** (2 / D)`.
 
-    One is a straight line, two a Brownian path; the null is the walk with its increments in
-    random order, `shuffled_path`.
+    One is a straight line, two a Brownian path with steps of one size; where sizes vary a Brownian
+    path has another D, so that its nulls are surrogates of the walk itself, see `surrogates`.
 
     Args:
         msd_by_contour: result of `msd_against_contour`.
@@ -78,8 +79,21 @@ def path_dimension(msd_by_contour: PathCurve) -> Estimate:
     """
     exponent = msd_by_contour.fit.exponent
     if not exponent.low > 0:
-        return Estimate(np.nan, np.nan, np.nan)
+        return Estimate.undefined()
     return exponent.map(lambda slope: 2 / slope)
+
+
+def path_exponent(binning: PairBinning, squared_distance: np.ndarray) -> float:
+    """Return the exponent 2 / D alone, of walks that have their contour lengths in common.
+
+    Args:
+        binning: pairs by contour length, as of `msd_against_contour`.
+        squared_distance: (T, T) squared distances.
+
+    Returns:
+        The exponent; `nan` where contours are too short for a fit.
+    """
+    return _path_curve(binning, squared_distance).fit.exponent.value
 
 
 def contour_against_displacement(
@@ -108,7 +122,9 @@ def contour_against_displacement(
     Raises:
         InputError: if the arrays are not both (T, T).
     """
-    return _path_curve(np.sqrt(squared_distance), contour, bins, blocks, fit_range)
+    return _path_curve(
+        _binning(np.sqrt(squared_distance), contour, bins, blocks), contour, fit_range
+    )
 
 
 def contour_against_lag(
@@ -129,44 +145,27 @@ def contour_against_lag(
         InputError: if `contour` is not (T, T).
     """
     index = np.arange(len(contour)) * stride
-    return _path_curve(index - index[:, None], contour, bins, blocks, None)
+    return _path_curve(_binning(index - index[:, None], contour, bins, blocks), contour)
 
 
-def shuffled_path(gram: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the null of the path dimension: the same increments in random order.
+def uncorrelated_msd(gram: ArrayLike) -> np.ndarray:
+    """Return the MSD that the same increments have on average over random signs.
 
     Args:
         gram: (T-1, T-1) inner products of increments.
 
     Returns:
-        (T-1,) mean contour lengths and (T-1,) mean squared displacements at lags 1 to T-1
-        records, both exact means over all orders of the increments.
+        (n,) exact means in the bins of `msd_against_contour`: sums of squared increments, the
+        bins' contour lengths being those of any signs.
 
     Raises:
-        InputError: if `gram` is no Gram matrix.
+        InputError: if `gram` is no Gram matrix, or the walk does not move.
     """
     checked = CheckedGram.of(gram)
-    lag = np.arange(1, len(checked) + 1)
-    return lag * np.sqrt(checked.values.diagonal()).mean(), shuffled_msd(checked)
-
-
-def shuffled_dimension(gram: ArrayLike) -> float:
-    """Return the path dimension of the same increments in random order: the null of D.
-
-    Fitted as D is, from three increments to an eighth of the longest contour; `nan` where that
-    leaves fewer than three lags.
-
-    Args:
-        gram: (T-1, T-1) inner products of increments.
-
-    Raises:
-        InputError: if `gram` is no Gram matrix.
-    """
-    contour, msd = shuffled_path(gram)
-    chosen = np.unique(np.geomspace(3, max(len(contour) / 8, 3), 20).round().astype(int)) - 1
-    chosen = chosen[chosen < len(contour)]
-    exponent = fit_power_law(contour[chosen], msd[chosen]).exponent.value
-    return 2 / exponent if exponent > 0 else float("nan")
+    reached = np.concatenate([[0.0], np.cumsum(checked.values.diagonal())])
+    return PairBinning(contour_lengths(checked)).means(
+        lambda rows, columns: reached[None, columns] - reached[rows, None]
+    )
 
 
 def sample_pairs(
@@ -189,25 +188,27 @@ def sample_pairs(
     return np.column_stack([contour[i, i + separation], squared_distance[i, i + separation]])
 
 
-def _path_curve(
-    abscissa: np.ndarray,
-    ordinate: np.ndarray,
-    bins: int,
-    blocks: int,
-    fit_range: tuple[float, float] | None,
-) -> PathCurve:
+def _binning(
+    abscissa: np.ndarray, ordinate: np.ndarray, bins: int = BINS, blocks: int = BLOCKS
+) -> PairBinning:
     if np.ndim(abscissa) != 2 or np.shape(abscissa) != np.shape(ordinate):
         raise InputError(
             f"path: arrays of shapes {np.shape(abscissa)} and {np.shape(ordinate)}; "
             "must both be (T, T)"
         )
-    binned = bin_pairs(abscissa, [lambda rows, columns: ordinate[rows, columns]], bins, blocks)
-    mean, replicates, x = binned.means[0], binned.replicates[0], binned.abscissa
+    return PairBinning(abscissa, bins, blocks)
+
+
+def _path_curve(
+    binning: PairBinning, ordinate: np.ndarray, fit_range: tuple[float, float] | None = None
+) -> PathCurve:
+    mean, replicates = binning.average(ordinate)
+    x = binning.abscissa
     if fit_range is None:
         # Pairs fewer than three increments apart know each step's length, not the path's shape;
         # beyond an eighth of the walk ten blocks of time no longer know the error.
-        fitted = (binned.separation >= 3) & (x <= x[-1] / 8)
+        fitted = (binning.separation >= 3) & (x <= x[-1] / 8)
     else:
         fitted = (x >= fit_range[0]) & (x <= fit_range[1])
     fit = fit_power_law(x[fitted], mean[fitted], replicates[:, fitted])
-    return PathCurve(x, mean, jackknife_error(replicates), binned.pairs, fit)
+    return PathCurve(x, mean, jackknife_error(replicates), binning.pairs, fit)

@@ -9,7 +9,16 @@ from sgdwalk.files.table import versions_cell
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.ageing import Ageing
 from sgdwalk.geometry.ensemble import SeedEnsemble, WindowEnsemble
-from sgdwalk.geometry.estimates import estimates, nulls, undefined
+from sgdwalk.geometry.estimates import (
+    WALK_EXPONENTS,
+    WITHOUT_INTERVAL,
+    estimates,
+    nulls,
+    p_values,
+    reordered,
+    undefined,
+    walk_exponents,
+)
 from sgdwalk.geometry.run import RunGeometry
 from sgdwalk.geometry.window import WindowGeometry
 from sgdwalk.recording.window_families import family_key
@@ -20,7 +29,8 @@ def geometry_rows(
 ) -> list[dict[str, Any]]:
     """Rows of ``geometry.csv`` for one run: one per window, or one without if it has none.
 
-    The null of an estimate has the column ``name_null``. Ageing is a number of a whole family of
+    The null of an estimate has the columns ``name_null``, what the same increments give in random
+    order ``name_reordered``. Ageing is a number of a whole family of
     windows, and stands in the row of each.
     """
     shared = {
@@ -34,18 +44,55 @@ def geometry_rows(
     return [{**shared, **_window(window, result.ageing)} for window in result.windows]
 
 
+def component_rows(
+    run: str, settings: Mapping[str, Any], result: RunGeometry
+) -> list[dict[str, Any]]:
+    """Rows of ``components.csv`` for one run: one per window, frame and principal component.
+
+    Beside the share of a component stand that of a long Brownian walk in many dimensions, and
+    those of walks of the same increments with random signs (``uncorrelated``) and with the same
+    autocorrelation of steps (``same_autocorrelation``).
+    """
+    shared = {"run": run, **settings}
+    if not result.windows:
+        return [{**shared, "undefined": "no whole window was recorded"}]
+    rows = []
+    for window in result.windows:
+        place = {**shared, **_place(window)}
+        modes = window.modes
+        if modes is None:
+            rows.append({**place, "undefined": f"share: {window.missing['modes']}"})
+            continue
+        for frame, shares in modes.shares.items():
+            for k, share in enumerate(shares, start=1):
+                row = {**place, "frame": frame, "component": k, "share": float(share)}
+                row["brownian"] = float(modes.brownian[frame][k - 1])
+                missing = []
+                for kind in ("uncorrelated", "same_autocorrelation"):
+                    null = window.nulls.get(kind, {}).get(f"{frame}_share_{k}")
+                    row[kind] = null or Estimate.undefined()
+                    if null is None:
+                        missing.append(f"{kind}: {window.missing.get('nulls', 'no surrogates')}")
+                rows.append({**row, "undefined": "; ".join(missing)})
+    return rows
+
+
 def _window(window: WindowGeometry, ageing: Mapping[str, Ageing]) -> dict[str, Any]:
     row = _place(window)
-    beside = nulls(window)
+    beside, orders, p = nulls(window), reordered(window), p_values(window)
     for name, estimate in estimates(window).items():
-        row[name] = estimate
-        null = name.removesuffix("_minibatch").removesuffix("_probe")
-        if null in beside:
-            row[f"{name}_null"] = beside[null]
+        row[name] = estimate.value if name in WITHOUT_INTERVAL else estimate
+        if name in beside:
+            row[f"{name}_null"] = beside[name]
+        if name in p:
+            row[f"{name}_p"] = p[name]
+        if name in orders:
+            row[f"{name}_reordered"] = orders[name]
     family = ageing.get(family_key(window.length, window.stride))
     if family is not None:
         for lag, fit in zip(family.lag, family.fits, strict=True):
             row[f"ageing_exponent_lag{lag}"] = fit.exponent
+    row |= dict.fromkeys(WALK_EXPONENTS)
     row["undefined"] = "; ".join(f"{name}: {why}" for name, why in undefined(window).items())
     return row
 
@@ -59,12 +106,16 @@ def ensemble_rows(
     for window in result.windows:
         row = {"ensemble": name, **settings, "versions": versions, **_place(window)}
         row |= {"seeds": window.seeds, **window.estimates}
+        pooled = window.exponents
+        row |= dict.fromkeys(WALK_EXPONENTS) if pooled is None else walk_exponents(pooled)
         if window.ergodicity is not None:
             found = window.ergodicity
             first = (float(curve[0]) for curve in (found.breaking, found.low, found.high))
             row["ergodicity_breaking"] = Estimate(*first)
             row["ergodicity_breaking_null"] = float(found.brownian[0])
-        row["undefined"] = "; ".join(f"{key}: {why}" for key, why in window.missing.items())
+        said = {"exponents": "walk_*", "ergodicity": "ergodicity_breaking"}
+        reasons = {said.get(name, name): why for name, why in window.missing.items()}
+        row["undefined"] = "; ".join(f"{name}: {why}" for name, why in reasons.items())
         rows.append(row)
     return rows
 

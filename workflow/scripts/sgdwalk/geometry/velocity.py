@@ -156,3 +156,10 @@ def _jackknife_means(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, 
 def _pairs(gram: np.ndarray) -> int:
     """Number of pairs of different increments, whose mean random order gives at every lag."""
     return len(gram) * (len(gram) - 1)
+
+
+VELOCITY = {
+    "autocorrelation": velocity_autocorrelation,
+    "reversals": reversal_fraction,
+    "cosine": turning_cosine,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from sgdwalk.geometry.distances import CheckedGram, contour_lengths, squared_dis
 from sgdwalk.geometry.excursions import Excursions, Fragment, random_fragments, typical_fragment
 from sgdwalk.geometry.homology_dimension import HomologyDimension, homology_dimension
 from sgdwalk.geometry.loss_avalanches import Aftermath, Avalanches, after_longest, find_avalanches
-from sgdwalk.geometry.loss_roughness import (
-    LossRoughness,
-    mean_squared_loss_difference,
-    quadratic_loss,
-)
+from sgdwalk.geometry.loss_roughness import LossRoughness, loss_roughness
 from sgdwalk.geometry.loss_structure import StructureFunctions, structure_functions
+from sgdwalk.geometry.nulls import window_nulls
 from sgdwalk.geometry.path_dimension import (
     PathCurve,
     contour_against_displacement,
@@ -31,20 +28,13 @@ from sgdwalk.geometry.path_dimension import (
     msd_against_contour,
     path_dimension,
     sample_pairs,
-    shuffled_dimension,
-    shuffled_path,
+    uncorrelated_msd,
 )
-from sgdwalk.geometry.shuffled import shuffled_order
-from sgdwalk.geometry.velocity import (
-    LagCurve,
-    reversal_fraction,
-    turning_cosine,
-    velocity_autocorrelation,
-)
+from sgdwalk.geometry.smooth_losses import SmoothLandscape
+from sgdwalk.geometry.velocity import VELOCITY, LagCurve
 from sgdwalk.recording.trajectory import Window
 
 T = TypeVar("T")
-QUADRATIC_COMPONENTS = 5  # 21 terms: many directions fit noise
 ABOVE_FLOOR = 10.0  # times the noise floor, from where minibatch noise no longer shows in zeta(q)
 
 
@@ -60,14 +50,12 @@ class LossNoise:
 class LossDifferences:
     """Loss differences against one separation, distance or contour length.
 
-    Probe losses are not there unless they were recorded. The smooth null is of a quadratic fitted
-    to the probe or else the minibatch losses; structure functions are of the probe losses, or else
-    of the minibatch losses where they are far above the noise floor.
+    Probe losses are not there unless they were recorded. Structure functions are of the probe
+    losses, or else of the minibatch losses where they are far above the noise floor.
     """
 
     minibatch: Annotated[LossRoughness | None, "of the training losses, noise floor subtracted"]
     probe: Annotated[LossRoughness | None, "of the losses of the fixed probe batch"]
-    quadratic: Annotated[LossRoughness | None, "the smooth null"]
     structure: Annotated[StructureFunctions | None, "structure functions of the losses"]
 
 
@@ -83,12 +71,11 @@ class Path:
         Unit(mean="parameter^2", error="parameter^2"),
     ]
     dimension: Annotated[Estimate, "fractal dimension D of the path"]
-    shuffled_dimension: Annotated[float, "D of the same increments in random order"]
-    shuffled_contour: Annotated[
-        np.ndarray, "(T-1,) mean contour length of those, by lag", "parameter"
-    ]
-    shuffled_msd: Annotated[
-        np.ndarray, "(T-1,) mean squared displacement of those, by lag", "parameter^2"
+    uncorrelated_msd: Annotated[
+        np.ndarray,
+        "(n,) mean squared displacement against contour length, on average over random signs of "
+        "the increments",
+        "parameter^2",
     ]
     pairs: Annotated[
         np.ndarray,
@@ -99,7 +86,11 @@ class Path:
 
 @dataclass(frozen=True)
 class WindowGeometry:
-    """Geometry of one window of T positions; nulls are of its increments in random order."""
+    """Geometry of one window of T positions, and the same numbers of its surrogates.
+
+    Kinds of surrogates are `uncorrelated` (its increments with random signs), `reordered` (in
+    random order) and `same_autocorrelation`.
+    """
 
     length: Annotated[int, "T, recorded positions"]
     stride: Annotated[int, "optimizer steps between recorded positions", "step"]
@@ -108,7 +99,6 @@ class WindowGeometry:
     contour: Annotated[LossDifferences, "loss differences against contour length"]
     path: Annotated[Path | None, "contour length, displacement and lag"]
     excursions: Annotated[dict[str, Excursions], "of random fragments, by their length"]
-    shuffled_excursions: Annotated[dict[str, Excursions], "null of excursions"]
     fragment: Annotated[Fragment | None, "a typical one of the shortest fragments"]
     avalanches: Annotated[Avalanches | None, "of loss increments"]
     aftermath: Annotated[
@@ -116,10 +106,14 @@ class WindowGeometry:
     ]
     modes: Annotated[WalkModes | None, "principal components"]
     velocity: Annotated[dict[str, LagCurve], "autocorrelation, reversals and cosine of increments"]
-    exponents: Annotated[AnomalousExponents | None, "Joseph, Noah and Moses"]
-    shuffled_exponents: Annotated[AnomalousExponents | None, "null of exponents"]
+    exponents: Annotated[
+        AnomalousExponents | None, "Joseph, Noah and Moses: to be pooled over seeds"
+    ]
     homology: Annotated[HomologyDimension | None, "persistent-homology dimension of the positions"]
-    shuffled_homology: Annotated[HomologyDimension | None, "null of homology"]
+    nulls: Annotated[
+        dict[str, dict[str, Estimate]],
+        "median and interval of 95 % of numbers of surrogates, by kind, then by number",
+    ]
     missing: Annotated[dict[str, str], "why this part could not be had"]
 
 
@@ -156,7 +150,7 @@ def analyse_window(
         noise: of the minibatch losses; without it no floor is subtracted.
         fragments: increments of the fragments whose transverse excursion is measured.
         components: principal components that are kept.
-        seed: of random fragments, subsamples and orders.
+        seed: of random fragments, subsamples, signs and orders.
 
     Raises:
         InputError: if the Gram matrix is none, or losses are not finite.
@@ -164,35 +158,30 @@ def analyse_window(
     attempt = _Attempts()
     gram, loss = CheckedGram(window.gram), np.asarray(window.loss, dtype=float)
     squares, contour = squared_distances(gram), contour_lengths(gram)
-    shuffled = gram.in_order(shuffled_order(len(gram), seed))
     modes = attempt("modes", partial(walk_modes, gram, min(components, len(gram))))
 
     probe = None if window.probe_loss is None else np.asarray(window.probe_loss, dtype=float)
-    smooth = None
-    if modes is not None:
-        coordinates = modes.coordinates[:, :QUADRATIC_COMPONENTS]
-        reference = loss if probe is None else probe
-        smooth = attempt("quadratic", partial(quadratic_loss, coordinates, reference))
+    distance = np.sqrt(squares)
+    losses = {"minibatch": (loss, noise), "probe": (probe, None)}
+    sources = {
+        name: _LossSource(attempt, name, gram, values, floor, seed)
+        for name, (values, floor) in losses.items()
+        if values is not None
+    }
     differences = {
-        name: _loss_differences(attempt, name, separation, loss, probe, smooth, noise)
-        for name, separation in (("distance", np.sqrt(squares)), ("contour", contour))
+        name: _loss_differences(attempt, name, separation, distance, sources)
+        for name, separation in (("distance", distance), ("contour", contour))
     }
 
-    excursions, shuffled_excursions = (
-        attempt.each(name, {str(n): partial(random_fragments, walk, n, seed) for n in fragments})
-        for name, walk in (("excursions", gram), ("shuffled_excursions", shuffled))
+    excursions = attempt.each(
+        "excursions", {str(n): partial(random_fragments, gram, n, seed) for n in fragments}
     )
     fragment = None
     if excursions:
         shortest = min(excursions.values(), key=lambda e: e.length)
         fragment = attempt("fragment", partial(typical_fragment, gram, shortest))
 
-    avalanches = attempt("avalanches", partial(find_avalanches, loss))
-    curves = {
-        "autocorrelation": velocity_autocorrelation,
-        "reversals": reversal_fraction,
-        "cosine": turning_cosine,
-    }
+    avalanches = attempt("avalanches", partial(find_avalanches, loss, seed))
     return WindowGeometry(
         length=window.length,
         stride=window.stride,
@@ -201,54 +190,75 @@ def analyse_window(
         contour=differences["contour"],
         path=attempt("path", partial(_path, gram, contour, window.stride, seed)),
         excursions=excursions,
-        shuffled_excursions=shuffled_excursions,
         fragment=fragment,
         avalanches=avalanches,
         aftermath=tuple(after_longest(avalanches, loss, contour)) if avalanches else (),
         modes=modes,
         velocity=attempt.each(
             "velocity",
-            {name: partial(function, gram, window.stride) for name, function in curves.items()},
+            {name: partial(curve, gram, window.stride) for name, curve in VELOCITY.items()},
         ),
         exponents=attempt("exponents", partial(anomalous_exponents, gram)),
-        shuffled_exponents=attempt("shuffled_exponents", partial(anomalous_exponents, shuffled)),
         homology=attempt("homology", partial(homology_dimension, squares, seed)),
-        shuffled_homology=attempt(
-            "shuffled_homology", lambda: homology_dimension(squared_distances(shuffled), seed)
-        ),
+        nulls=attempt("nulls", partial(window_nulls, gram, fragments, components, seed)) or {},
         missing=attempt.missing,
     )
+
+
+class _LossSource:
+    """Losses of a window of one source, with their noise and the smooth landscapes that fit."""
+
+    def __init__(
+        self,
+        attempt: _Attempts,
+        name: str,
+        gram: CheckedGram,
+        loss: np.ndarray,
+        noise: LossNoise | None,
+        seed: int,
+    ):
+        self.loss, self.seed = loss, seed
+        self.noise: tuple[np.ndarray | None, float] = (None, 0.0)
+        if noise is not None:
+            self.noise = noise.variance, noise.relative_error
+        self.smooth = attempt(f"smooth_{name}", partial(SmoothLandscape, gram, loss, *self.noise))
+
+    def roughness(self, separation: np.ndarray, distance: np.ndarray) -> LossRoughness:
+        return loss_roughness(separation, distance, self.loss, self.smooth, self.seed, *self.noise)
+
+    def structure(
+        self,
+        separation: np.ndarray,
+        distance: np.ndarray,
+        fit_range: tuple[float, float] | None = None,
+    ) -> StructureFunctions:
+        variance, error = self.noise
+        return structure_functions(
+            separation, distance, self.loss, self.smooth, self.seed, variance, error, fit_range
+        )
 
 
 def _loss_differences(
     attempt: _Attempts,
     name: str,
     separation: np.ndarray,
-    loss: np.ndarray,
-    probe: np.ndarray | None,
-    smooth: np.ndarray | None,
-    noise: LossNoise | None,
+    distance: np.ndarray,
+    sources: Mapping[str, _LossSource],
 ) -> LossDifferences:
-    def curve(source: str, loss: np.ndarray, *floor: Any) -> LossRoughness | None:
-        analysis = partial(mean_squared_loss_difference, separation, loss, *floor)
-        return attempt(f"{name}.{source}", analysis)
-
-    def quadratic() -> LossRoughness:
-        if smooth is None:
-            raise InputError("no quadratic could be fitted to the losses along the components")
-        return mean_squared_loss_difference(separation, smooth)
+    curves = {
+        source: attempt(f"{name}.{source}", partial(losses.roughness, separation, distance))
+        for source, losses in sources.items()
+    }
 
     def structure() -> StructureFunctions:
-        if probe is not None:
-            return structure_functions(separation, probe)
-        return structure_functions(separation, loss, fit_range=_far_above_floor(minibatch))
+        if "probe" in sources:
+            return sources["probe"].structure(separation, distance)
+        fit_range = _far_above_floor(curves["minibatch"])
+        return sources["minibatch"].structure(separation, distance, fit_range)
 
-    floor = (noise.variance, noise.relative_error) if noise else ()
-    minibatch = curve("minibatch", loss, *floor)
     return LossDifferences(
-        minibatch=minibatch,
-        probe=None if probe is None else curve("probe", probe),
-        quadratic=attempt(f"{name}.quadratic", quadratic),
+        minibatch=curves["minibatch"],
+        probe=curves.get("probe"),
         structure=attempt(f"{name}.structure", structure),
     )
 
@@ -257,6 +267,8 @@ def _far_above_floor(curve: LossRoughness | None) -> tuple[float, float] | None:
     """Separations beyond which the MSL is far above its floor, up to a quarter of the largest."""
     if curve is None:
         return None
+    if np.ptp(curve.separation) == 0:
+        raise InputError("structure functions: all pairs of positions are equally far apart")
     near = np.flatnonzero(curve.msl < ABOVE_FLOOR * curve.floor)
     first = near[-1] + 1 if near.size else 0
     largest = curve.separation[-1] / 4
@@ -271,14 +283,11 @@ def _far_above_floor(curve: LossRoughness | None) -> tuple[float, float] | None:
 def _path(gram: CheckedGram, contour: np.ndarray, stride: int, seed: int) -> Path:
     squares = squared_distances(gram)
     by_contour = msd_against_contour(contour, squares)
-    shuffled_contour, shuffled_msd = shuffled_path(gram)
     return Path(
         contour_by_lag=contour_against_lag(contour, stride),
         contour_by_displacement=contour_against_displacement(contour, squares),
         msd_by_contour=by_contour,
         dimension=path_dimension(by_contour),
-        shuffled_dimension=shuffled_dimension(gram),
-        shuffled_contour=shuffled_contour,
-        shuffled_msd=shuffled_msd,
+        uncorrelated_msd=uncorrelated_msd(gram),
         pairs=sample_pairs(contour, squares, seed),
     )
