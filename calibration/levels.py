@@ -103,8 +103,8 @@ def levels_page(realisations: int, seed: int, pool: Executor) -> str:
 
 Written by `make calibrate` on {datetime.date.today()}: {realisations} realisations of each line,
 seeds from {seed}.
-A share of 0.05 comes out up to {2 * (0.05 * 0.95 / realisations) ** 0.5:.2f} off by chance. What the numbers mean is in
-[numbers.md](numbers.md).
+A share of 0.05 comes out up to {2 * (0.05 * 0.95 / realisations) ** 0.5:.2f} off by chance.
+What the numbers mean is in [numbers.md](numbers.md).
 """
     ]
     for section, futures in zip(SECTIONS, submitted, strict=True):

@@ -221,10 +221,27 @@ def _centred(gram: np.ndarray) -> np.ndarray:
     return gram - gram.mean(axis=1, keepdims=True)
 
 
-def tail_table(rows: Iterable[TailLevels]) -> str:
-    """Markdown table: a line per kind of noise, a column per quantity."""
-    rows = list(rows)
+CASES = (*VECTORS, *COORDINATES)
+
+
+def measured(part: int, realisations: int, seed: int) -> TailLevels:
+    """Levels of one kind of noise; of vectors a set has 39 fits and more, so there are fewer."""
+    return tail_levels(CASES[part], max(realisations // 2, 2), seed)
+
+
+def table(rows: list[TailLevels]) -> str:
+    """The tables of the manual: of vectors and of coordinates, a column per quantity."""
+    parts = (
+        [row for row in rows if bool(row.noise.dimensions) is whole] for whole in (True, False)
+    )
+    return "\n\n".join(_table(part) for part in parts) + "\n"
+
+
+def _table(rows: list[TailLevels]) -> str:
     columns = list(dict.fromkeys(name for row in rows for name in row.share))
     lines = [["noise", *columns], ["---"] * (1 + len(columns))]
-    lines += [[row.noise.name, *(f"{row.share[name]:.2f}" for name in columns)] for row in rows]
+    lines += [
+        [row.noise.name, *(f"{row.share[c]:.2f}" if c in row.share else "" for c in columns)]
+        for row in rows
+    ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -174,3 +174,27 @@ def grid_table(found: Sequence[GridBias]) -> str:
         share = f"{(~there).sum()} of {there.size}"
         lines.append(f"| {one.kind} | {H} | {one.size} | {measured} | {first} | {share} |")
     return "\n".join(lines)
+
+
+# Along walks: H, points a side, noise; then grids: kind, H, points a side.
+WALKS = [(H, 1025, 0.01) for H in EXPONENTS] + [(H, 257, 0.01) for H in EXPONENTS]
+MEASURED_GRIDS = [("spectral", H, 257) for H in EXPONENTS] + [
+    (kind, None, 257) for kind in GRIDS[1:]
+]
+CASES = [*WALKS, *MEASURED_GRIDS]
+
+
+def measured(part: int, realisations: int, seed: int) -> WalkBias | GridBias:
+    """One line: walks on a tenth as many terrains, or a fifth as many grids."""
+    if part < len(WALKS):
+        hurst, size, noise = WALKS[part]
+        return walk_bias(hurst, size, noise, max(realisations // 10, 2), seed=seed)
+    kind, H, size = MEASURED_GRIDS[part - len(WALKS)]
+    return grid_bias(kind, H, size, max(realisations // 5, 2), seed)
+
+
+def table(found: Sequence[WalkBias | GridBias]) -> str:
+    """The tables of the manual: along walks, and of grids."""
+    walks = [one for one in found if isinstance(one, WalkBias)]
+    grids = [one for one in found if isinstance(one, GridBias)]
+    return f"{walk_table(walks)}\n\n{grid_table(grids)}\n"

@@ -8,8 +8,8 @@ from calibration.noise_tails import (
     Noise,
     TailLevels,
     spectrum_gram,
+    table,
     tail_levels,
-    tail_table,
     wishart,
 )
 
@@ -58,11 +58,15 @@ def test_grams_of_many_directions_have_the_moments_of_their_spectrum():
     assert many[:, 0, 1].std() == pytest.approx((1 / 1e6) ** 0.5, rel=0.1)
 
 
-def test_the_table_has_a_line_for_each_kind():
-    rows = [TailLevels(Noise("one"), 4, {"a": 0.25}), TailLevels(Noise("two"), 4, {"a": 0.0})]
-    assert tail_table(rows).splitlines() == [
-        "| noise | a |",
+def test_the_tables_have_a_line_for_each_kind():
+    vectors = TailLevels(Noise("one", 7), 4, {"a": 0.25, "b": 0.5})
+    rows = [vectors, TailLevels(Noise("two"), 4, {"c": 0.0})]
+    assert table(rows).splitlines() == [
+        "| noise | a | b |",
+        "| --- | --- | --- |",
+        "| one | 0.25 | 0.50 |",
+        "",
+        "| noise | c |",
         "| --- | --- |",
-        "| one | 0.25 |",
         "| two | 0.00 |",
     ]

@@ -85,9 +85,9 @@ def test_rotated_grams_are_those_of_rotated_vectors(draw):
 def test_a_number_ranks_among_the_draws():
     draws = np.arange(1.0, DRAWS + 1)
     null, share = beside_null(0.5, draws)
-    assert (null.value, null.low, null.high) == (20, 1, 39)
-    assert share == 1 / 40
-    assert beside_null(1.0, draws)[1] == 2 / 40
+    assert (null.value, null.low, null.high) == (10, 1, 19)
+    assert share == 1 / 20
+    assert beside_null(1.0, draws)[1] == 2 / 20
     assert beside_null(40.0, draws)[1] == 1
     assert beside_null(np.inf, [*draws[:-1], np.inf])[1] == 1
     for bad in (beside_null(np.nan, draws), beside_null(1.0, [1.0, np.nan]), beside_null(1.0, [])):

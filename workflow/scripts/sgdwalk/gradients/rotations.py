@@ -20,8 +20,8 @@ import numpy as np
 
 from sgdwalk.fits.estimate import Estimate
 
-DRAWS = 39
-"""Draws of a null: the smallest and the largest of so many enclose 95 % of its law."""
+DRAWS = 19
+"""Draws of a null: Gaussian noise is below the smallest of so many in 5 % of cases."""
 
 BLOCK = 25
 """Fewest steps in a block along a walk: threefold shrinking in 500 steps is 6 % in one."""
@@ -133,9 +133,9 @@ def beside_null(value: float, draws: Sequence[float] | np.ndarray) -> tuple[Esti
         draws: of the null.
 
     Returns:
-        Median of the draws with their smallest and largest, which are ends of 95 % for 39; and the
-        share of draws no larger than the value, the value itself counted as one of them: 0.05 or
-        less has a chance of 5 % under the null. Undefined if any of them is nan.
+        Median of the draws with their smallest and largest; and the share of draws no larger than
+        the value, the value itself counted as one of them: 0.05 or less has a chance of 5 % under
+        the null. Undefined if any of them is nan.
     """
     draws = np.asarray(draws, dtype=float)
     if np.isnan(value) or not draws.size or np.isnan(draws).any():
