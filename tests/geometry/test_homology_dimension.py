@@ -30,7 +30,7 @@ def test_points_that_fill_a_cube_have_its_dimension(dimension):
     points = np.random.default_rng(dimension).uniform(size=(1000, dimension))
     result = homology_dimension(cdist(points, points, "sqeuclidean"), seed=0)
     assert result.dimension == pytest.approx(dimension, rel=0.08)
-    assert result.length.shape == (4, result.size.size)
+    assert result.length.shape == (3, result.size.size)
 
 
 def test_walks_have_the_dimension_of_their_path():

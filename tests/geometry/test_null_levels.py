@@ -27,7 +27,7 @@ def test_a_walk_that_remembers_is_outside():
     walk = fractional(0.8, 30)
     found = outside(walk.gram(k, STEPS) for k in range(5))["uncorrelated"]
     for name in ("path_dimension", "velocity_autocorrelation", "centred_share_1"):
-        assert found[name] >= 0.9, name
+        assert found[name] >= 0.6, name
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)

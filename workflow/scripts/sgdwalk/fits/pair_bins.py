@@ -12,6 +12,7 @@ from sgdwalk.errors import InputError
 
 PairFunction = Callable[[slice, slice], np.ndarray]
 BINS = 40  # of a curve, unless it is told otherwise
+_STRIP = 128  # rows of pairs that are looked at together
 BLOCKS = 10  # of time, each left out once by the jackknife, unless it is told otherwise
 
 
@@ -164,9 +165,9 @@ def bin_pairs(
 
 def _positive_range(abscissa: np.ndarray) -> tuple[float, float]:
     low, high = np.inf, 0.0
-    for i, row in enumerate(abscissa):
-        later = row[i + 1 :]
-        later = later[later > 0]
+    for start in range(0, len(abscissa), _STRIP):
+        strip = np.triu(abscissa[start : start + _STRIP, start:], 1)
+        later = strip[strip > 0]
         if later.size:
             low, high = min(low, later.min()), max(high, later.max())
     if not 0 < low <= high < np.inf:

@@ -141,13 +141,12 @@ def squared_distances(gram: ArrayLike) -> np.ndarray:
 def _block_sums(values: np.ndarray) -> np.ndarray:
     count = values.shape[0]
     distances = np.zeros((count + 1, count + 1))
-    # column[b] = what the increment b adds to |x_b - x_i|^2, for the row i at hand.
-    column = np.zeros(count)
-    for i in range(count - 1, -1, -1):
-        # Off-diagonal products count twice: (a, b) and (b, a).
-        column[i + 1 :] += 2.0 * values[i, i + 1 :]
-        column[i] = values[i, i]
-        np.cumsum(column[i:], out=distances[i, i + 1 :])
+    # Off-diagonal products count twice: (a, b) and (b, a).
+    added = np.triu(2.0 * values, 1)
+    np.fill_diagonal(added, values.diagonal())
+    # Entry i, b becomes what the increment b adds to |x_b - x_i|^2.
+    np.cumsum(added[::-1], axis=0, out=added[::-1])
+    np.cumsum(added, axis=1, out=distances[:-1, 1:])
     np.maximum(distances, 0.0, out=distances)
     for rows, columns in _tiles_above_diagonal(count + 1):
         distances[columns, rows] += distances[rows, columns].T
@@ -168,9 +167,9 @@ def contour_lengths(gram: ArrayLike) -> np.ndarray:
     """
     norms = np.sqrt(as_gram(gram).diagonal())
     lengths = np.zeros((norms.size + 1, norms.size + 1))
-    for i in range(norms.size):
-        # Each row accumulates from its own start: no difference of long paths.
-        np.cumsum(norms[i:], out=lengths[i, i + 1 :])
+    # Each row accumulates from its own start: no difference of long paths.
+    later = np.triu(np.broadcast_to(norms, (norms.size, norms.size)))
+    np.cumsum(later, axis=1, out=lengths[:-1, 1:])
     return lengths
 
 

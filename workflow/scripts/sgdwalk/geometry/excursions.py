@@ -42,9 +42,7 @@ class Excursions:
     ratio: Annotated[Estimate, "mean squared excursion over mean squared end-to-end distance"]
 
 
-def random_fragments(
-    gram: ArrayLike, length: int, seed: int, fragments: int = 300
-) -> Excursions:
+def random_fragments(gram: ArrayLike, length: int, seed: int, fragments: int = 300) -> Excursions:
     """Transverse excursion against end-to-end distance over random fragments of one length.
 
     The null is the same of surrogates of the walk, see `surrogates`.

@@ -28,8 +28,8 @@ def homology_dimension(
     squared_distance: np.ndarray,
     seed: int,
     power: float = 1.0,
-    sizes: int = 6,
-    repetitions: int = 4,
+    sizes: int = 5,
+    repetitions: int = 3,
 ) -> HomologyDimension:
     """Persistent-homology dimension of degree 0 of the positions visited.
 

@@ -22,7 +22,7 @@ from sgdwalk.fits.power_law import PowerLaw, fit_power_law
 from sgdwalk.geometry.monofractal import LARGEST_HURST, SMALLEST_HURST, monofractal_losses
 from sgdwalk.geometry.smooth_losses import MOST_DRAWN, SmoothLandscape, noise_like, thinned
 
-DRAWS = 100  # of losses, for each interval and each null
+DRAWS = 60  # of losses, for each interval and each null
 ENOUGH = 0.5  # of them must give an exponent
 UNDEFINED = Estimate.undefined()
 

@@ -23,6 +23,7 @@ from sgdwalk.geometry.surrogates import (
 )
 from sgdwalk.geometry.velocity import VELOCITY
 
+COMPONENTS = 5  # leading ones that have nulls: the next ones are small in any walk
 # Numbers of one walk by name.
 Numbers = Callable[[CheckedGram], dict[str, float]]
 
@@ -35,7 +36,7 @@ def window_nulls(
     Args:
         gram: of the window.
         fragments: increments of the fragments of the excursions.
-        components: shares of the variance that are taken.
+        components: shares of the variance that are taken, at most `COMPONENTS`.
         seed: of signs, orders, fragments and subsamples.
 
     Returns:
@@ -49,7 +50,7 @@ def window_nulls(
     """
 
     def shares(walk: CheckedGram) -> dict[str, float]:
-        found = variance_shares(walk, components)
+        found = variance_shares(walk, min(components, COMPONENTS))
         return {
             f"{frame}_share_{k}": float(share)
             for frame, values in found.items()

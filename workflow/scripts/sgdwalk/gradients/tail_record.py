@@ -44,7 +44,8 @@ class TailRecord:
     nonfinite: Annotated[int, "values dropped because they are not finite"] = 0
     alpha: Annotated[Estimate, "tail index"] = _UNDEFINED
     null_alpha: Annotated[
-        Estimate, "tail index of the null: median, smallest and largest of what it gives in this analysis"
+        Estimate,
+        "tail index of the null: median, smallest and largest of what it gives in this analysis",
     ] = _UNDEFINED
     null_p: Annotated[float, "share of the null that is as heavy: no larger alpha"] = nan
     beta: Annotated[float, "skewness of the alpha-stable law, Nolan's S0"] = nan
