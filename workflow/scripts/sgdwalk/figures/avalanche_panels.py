@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import Series, shown_windows, start_label
-from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.loss_avalanches import Aftermath
 from sgdwalk.geometry.window import WindowGeometry
 
