@@ -19,6 +19,7 @@ from sgdwalk.geometry.estimates import (
     undefined,
     walk_exponents,
 )
+from sgdwalk.geometry.nulls import COMPONENTS
 from sgdwalk.geometry.run import RunGeometry
 from sgdwalk.geometry.window import WindowGeometry
 from sgdwalk.recording.window_families import family_key
@@ -47,7 +48,7 @@ def geometry_rows(
 def component_rows(
     run: str, settings: Mapping[str, Any], result: RunGeometry
 ) -> list[dict[str, Any]]:
-    """Rows of ``components.csv`` for one run: one per window, frame and principal component.
+    """Rows of ``components.csv`` for one run: one per window, frame and leading component.
 
     Beside the share of a component stand that of a long Brownian walk in many dimensions, and
     those of walks of the same increments with random signs (``uncorrelated``) and with the same
@@ -64,7 +65,7 @@ def component_rows(
             rows.append({**place, "undefined": f"share: {window.missing['modes']}"})
             continue
         for frame, shares in modes.shares.items():
-            for k, share in enumerate(shares, start=1):
+            for k, share in enumerate(shares[:COMPONENTS], start=1):
                 row = {**place, "frame": frame, "component": k, "share": float(share)}
                 row["brownian"] = float(modes.brownian[frame][k - 1])
                 missing = []
@@ -72,7 +73,7 @@ def component_rows(
                     null = window.nulls.get(kind, {}).get(f"{frame}_share_{k}")
                     row[kind] = null or Estimate.undefined()
                     if null is None:
-                        missing.append(f"{kind}: {window.missing.get('nulls', 'no surrogates')}")
+                        missing.append(f"{kind}: {window.missing.get('nulls', 'surrogates do not have it')}")
                 rows.append({**row, "undefined": "; ".join(missing)})
     return rows
 
@@ -88,12 +89,17 @@ def _window(window: WindowGeometry, ageing: Mapping[str, Ageing]) -> dict[str, A
             row[f"{name}_p"] = p[name]
         if name in orders:
             row[f"{name}_reordered"] = orders[name]
+    reasons = undefined(window)
     family = ageing.get(family_key(window.length, window.stride))
-    if family is not None:
+    if family is None:
+        reasons["ageing_exponent_*"] = "its family has one window, or none of the lags fits"
+    else:
         for lag, fit in zip(family.lag, family.fits, strict=True):
             row[f"ageing_exponent_lag{lag}"] = fit.exponent
+            if not fit.exponent.defined:
+                reasons[f"ageing_exponent_lag{lag}"] = f"{fit.points} windows; a fit needs three"
     row |= dict.fromkeys(WALK_EXPONENTS)
-    row["undefined"] = "; ".join(f"{name}: {why}" for name, why in undefined(window).items())
+    row["undefined"] = "; ".join(f"{name}: {why}" for name, why in reasons.items())
     return row
 
 
