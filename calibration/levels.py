@@ -102,7 +102,7 @@ def levels_page(realisations: int, seed: int, pool: Executor) -> str:
         f"""# Levels: how often nulls and intervals are right
 
 Written by `make calibrate` on {datetime.date.today()}: {realisations} realisations of each line,
-seeds from {seed}.
+a quarter as many of losses and tails, a tenth of terrains; seeds from {seed}.
 A share of 0.05 comes out up to {2 * (0.05 * 0.95 / realisations) ** 0.5:.2f} off by chance.
 What the numbers mean is in [numbers.md](numbers.md).
 """

@@ -266,3 +266,23 @@ def roughness_table(levels: dict[str, RoughnessLevels]) -> str:
         for name, found in levels.items()
     ]
     return head + "\n".join(lines) + "\n"
+
+
+LENGTH = 250
+NOISE = 0.7  # of minibatches, in rms loss differences of one step
+CASES = [
+    *((kind, 0.0) for kind in (*SMOOTH, *ROUGH)),
+    *((kind, NOISE) for kind in ROUGH if kind.name.endswith("H = 0.5")),
+]
+
+
+def measured(part: int, realisations: int, seed: int) -> tuple[str, RoughnessLevels]:
+    """Name and levels of one kind, from a quarter as many walks."""
+    kind, noise = CASES[part]
+    found = roughness_levels(kind, LENGTH, noise, max(realisations // 4, 2), seed)
+    return f"{kind.name}, noise {noise:g}" if noise else kind.name, found
+
+
+def table(found: list[tuple[str, RoughnessLevels]]) -> str:
+    """The table of the manual."""
+    return roughness_table(dict(found))

@@ -225,8 +225,8 @@ CASES = (*VECTORS, *COORDINATES)
 
 
 def measured(part: int, realisations: int, seed: int) -> TailLevels:
-    """Levels of one kind of noise; of vectors a set has 39 fits and more, so there are fewer."""
-    return tail_levels(CASES[part], max(realisations // 2, 2), seed)
+    """Levels of one kind of noise, from a quarter as many sets: each has dozens of fits."""
+    return tail_levels(CASES[part], max(realisations // 4, 2), seed)
 
 
 def table(rows: list[TailLevels]) -> str:
