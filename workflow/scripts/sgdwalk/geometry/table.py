@@ -68,12 +68,13 @@ def component_rows(
             for k, share in enumerate(shares[:COMPONENTS], start=1):
                 row = {**place, "frame": frame, "component": k, "share": float(share)}
                 row["brownian"] = float(modes.brownian[frame][k - 1])
+                why = window.missing.get("nulls", "surrogates do not have it")
                 missing = []
                 for kind in ("uncorrelated", "same_autocorrelation"):
                     null = window.nulls.get(kind, {}).get(f"{frame}_share_{k}")
                     row[kind] = null or Estimate.undefined()
                     if null is None:
-                        missing.append(f"{kind}: {window.missing.get('nulls', 'surrogates do not have it')}")
+                        missing.append(f"{kind}: {why}")
                 rows.append({**row, "undefined": "; ".join(missing)})
     return rows
 
