@@ -21,9 +21,7 @@ with job(snakemake) as log:
         panels.draw_variance_shares(axes["shares"], last)
         for name, label in panels.VELOCITY_LABELS.items():
             panels.draw_lag_curves(axes[name], windows, name, label)
-        shares = panels.first_share_series(windows)
-        label = "share of the first component"
-        window_panels.draw_along_training(axes["first_share"], windows, shares, label)
+        panels.draw_first_shares(axes["first_share"], windows)
         panels.draw_ageing(axes["ageing"], run.ageing.get(family_key(first.length, first.stride)))
         panels.draw_structure_functions(axes["first_moments"], first)
         panels.draw_structure_functions(axes["moments"], last)

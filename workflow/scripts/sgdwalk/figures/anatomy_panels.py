@@ -8,7 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from sgdwalk.figures import style
-from sgdwalk.figures.window_panels import Series, shown_windows, start_label
+from sgdwalk.figures.window_panels import (
+    Series,
+    draw_along_training,
+    shown_windows,
+    start_label,
+)
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.ageing import Ageing
 from sgdwalk.geometry.ensemble import WindowEnsemble
@@ -48,11 +53,11 @@ def draw_variance_shares(axis: Axes, window: WindowGeometry) -> None:
         ("uncorrelated", NULL, "null: random signs"),
         ("same_autocorrelation", "C1", "same autocorrelation of steps"),
     ):
-        found = [window.nulls.get(kind, {}).get(f"centred_share_{k}") for k in order]
-        ends = [(e.low, e.high) for e in found if e is not None]
-        if len(ends) == order.size:
-            low, high = np.maximum(ends, 1e-6).T
-            axis.fill_between(order, low, high, color=colour, alpha=0.3, lw=0, label=label)
+        nulls = [window.nulls.get(kind, {}).get(f"centred_share_{k}") for k in order]
+        ends = {k: (e.low, e.high) for k, e in zip(order, nulls, strict=True) if e is not None}
+        if ends:
+            low, high = np.maximum(list(ends.values()), 1e-6).T
+            axis.fill_between(list(ends), low, high, color=colour, alpha=0.3, lw=0, label=label)
     axis.plot(order, modes.brownian["centred"], color=NULL, ls=":", label=r"$6 / (\pi k)^2$")
     axis.plot(order, share, "o", ms=3, color="C0", label="as walked")
     axis.set(xscale="log", yscale="log", xlabel="component", ylabel="share of the variance")
@@ -60,25 +65,27 @@ def draw_variance_shares(axis: Axes, window: WindowGeometry) -> None:
     axis.legend(loc="lower left", fontsize=5.5)
 
 
-def first_share_series(windows: Sequence[WindowGeometry]) -> list[Series]:
-    """Share of the first component by window in every frame, beside uncorrelated steps'.
+def draw_first_shares(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
+    """Share of the first component by window in every frame.
 
-    Dashes are walks whose steps have the same autocorrelation.
+    Bars are those of random signs, dashes walks whose steps have the same autocorrelation.
     """
     looks = {"centred": ("o", "C0"), "uncentred": ("s", "C2"), "row_normalised": ("^", "C4")}
     series = []
     for frame, (marker, colour) in looks.items():
-        name = f"{frame}_share_1"
         found = [
             None if w.modes is None else Estimate(float(w.modes.shares[frame][0])) for w in windows
         ]
         nulls, alike = (
-            [w.nulls.get(kind, {}).get(name) for w in windows]
+            [w.nulls.get(kind, {}).get(f"{frame}_share_1") for w in windows]
             for kind in ("uncorrelated", "same_autocorrelation")
         )
         label = frame.replace("_", "-")
         series.append(Series(label, marker, colour, found, nulls=nulls, others=alike))
-    return series
+    draw_along_training(axis, windows, series, "share of the first component")
+    axis.margins(y=0.15)
+    said = "bar: random signs; dash: same autocorrelation"
+    axis.text(0.02, 0.02, said, transform=axis.transAxes, fontsize=5.5)
 
 
 def draw_lag_curves(axis: Axes, windows: Sequence[WindowGeometry], name: str, label: str) -> None:
