@@ -110,5 +110,6 @@ What the numbers mean is in [numbers.md](numbers.md).
     for section, futures in zip(SECTIONS, submitted, strict=True):
         found = [future.result() for future in futures]
         print(section.title, file=sys.stderr)
-        pages.append(f"## {section.title}\n\n{section.words}\n{section.table(found)}")
+        words = section.words.split("\n\n", 1)[-1].strip() or section.words.strip()
+        pages.append(f"## {section.title}\n\n{words}\n\n{section.table(found)}")
     return "\n".join(pages)

@@ -43,7 +43,7 @@ def test_described_is_gone():
 def test_a_job_analyses_and_writes(path):
     text, called = path.read_text(), calls(path)
     if path.stem.endswith("_table"):
-        assert called.count("write_table") == 1
+        assert called.count("write_table") >= 1
         return
     assert text.count("result = ") == 1
     assert sum(name.startswith("write") for name in called) in (1, 2), "eigenvectors have a file"

@@ -56,7 +56,7 @@ def test_a_quadratic_bowl_is_smooth_and_its_own_null():
     distance = np.sqrt(squared_distances(gram))
     curve = loss_roughness(distance, distance, loss, smooth, seed=0)
     assert curve.null.value == pytest.approx(curve.hurst.value, abs=1e-3)
-    assert curve.p == pytest.approx(0.5, abs=0.1)
+    assert curve.p == pytest.approx(0.5, abs=0.2)
     np.testing.assert_allclose(curve.smooth[0], curve.msl, rtol=1e-2)
 
 

@@ -21,7 +21,7 @@ from sgdwalk.geometry import file as geometry_file
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.estimates import estimates, nulls, p_values, reordered, undefined
 from sgdwalk.geometry.excursions import random_fragments, typical_fragment
-from sgdwalk.geometry.nulls import window_nulls
+from sgdwalk.geometry.nulls import COMPONENTS, window_nulls
 from sgdwalk.geometry.run import analyse
 from sgdwalk.geometry.surrogates import DRAWS
 from sgdwalk.geometry.table import component_rows, ensemble_rows, geometry_rows
@@ -108,7 +108,7 @@ def test_one_window_has_no_anomalous_exponents_in_the_table(analysed):
 
 def test_every_component_has_a_row_with_its_nulls(analysed):
     rows = component_rows("run", {}, analysed)
-    assert len(rows) == 3 * 3 * SETTINGS["components"]
+    assert len(rows) == 3 * 3 * COMPONENTS
     for row in rows:
         assert row["uncorrelated"].low <= row["uncorrelated"].value <= row["uncorrelated"].high
         assert row["same_autocorrelation"].defined

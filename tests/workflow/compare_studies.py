@@ -38,9 +38,29 @@ MOVED = [
     (r"^(.*/landscape.*: .*roughness/\d+/missing)$", r"\1/random"),
     (r"^(walker/[^/]+\.h5): @(held_share|frozen_share)$", r"\1: \2"),
     (r"^(walker/[^/]+\.h5: stages/.*)/segments$", r"\1/regimes"),
+    (r"^(.*geometry\.h5: windows/\d+/modes)/share$", r"\1/shares/centred"),
+    (r"^(.*geometry\.h5: windows/\d+/modes)/brownian$", r"\1/brownian/centred"),
 ]
 # What there is no more, each with the value that it had and the reason; any value where it is None.
 DROPPED: list[tuple[str, object, str]] = [
+    (
+        r"geometry\.h5: windows/\d+/(avalanches/independent_mean_duration|path/shuffled_\w+"
+        r"|shuffled_(excursions|exponents|homology)/.*|(distance|contour)/quadratic/.*)$",
+        None,
+        "nulls are surrogates of the window, losses on smooth landscapes, and losses in any order",
+    ),
+    (
+        r"geometry\.h5: windows/\d+/(modes/(share_(low|high)|brownian_error)|homology/.*"
+        r"|exponents/.*)$",
+        None,
+        "one window has no interval of these; its nulls have",
+    ),
+    (
+        r"tables/geometry\.csv: (walk_\w+|first_component_share\w*|homology_dimension\w*"
+        r"|\w+_null)$",
+        None,
+        "nulls are surrogates, and exponents of jumps, memory and ageing are of seeds",
+    ),
     (r"\.h5: @diverged_at$", -1, "a run that did not diverge has no such step"),
     (r"/hessian(/\d+)?\.h5: @status$", None, "missing says why there is no Hessian"),
     (

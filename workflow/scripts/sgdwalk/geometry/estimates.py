@@ -8,26 +8,22 @@ from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import interval
 from sgdwalk.fits.pair_bins import BLOCKS
 from sgdwalk.geometry.anomalous_exponents import ANOMALOUS, AnomalousExponents
+from sgdwalk.geometry.loss_roughness import LossRoughness
+from sgdwalk.geometry.loss_structure import StructureFunctions
 from sgdwalk.geometry.velocity import LagCurve
 from sgdwalk.geometry.window import WindowGeometry
 
 # Numbers that one window has without an interval: their nulls are to be compared with.
 WITHOUT_INTERVAL = ("first_component_share", "homology_dimension")
+SEPARATIONS = ("distance", "contour")
 # As tables name them: "hurst" alone would be taken for the roughness of the loss.
 WALK_EXPONENTS = tuple(f"walk_{name}" for name in ANOMALOUS)
 
 
 def estimates(window: WindowGeometry) -> dict[str, Estimate]:
     """Numbers of one window, with the 95 % intervals that it has; others are left out."""
-    found: dict[str, Estimate] = {}
-    for name in ("distance", "contour"):
-        differences = getattr(window, name)
-        for source in ("minibatch", "probe"):
-            curve = getattr(differences, source)
-            if curve is not None:
-                found[f"roughness_{name}_{source}"] = curve.hurst
-        if differences.structure is not None:
-            found[f"zeta_curvature_{name}"] = differences.structure.curvature
+    found = {name: curve.hurst for name, curve in _roughness(window).items()}
+    found |= {name: of_loss.curvature for name, of_loss in _structures(window).items()}
     if window.path is not None:
         found["path_dimension"] = window.path.dimension
         found["contour_lag_exponent"] = window.path.contour_by_lag.fit.exponent
@@ -49,15 +45,7 @@ def nulls(window: WindowGeometry) -> dict[str, Estimate]:
 
     Of numbers of the path and of its steps they are those of random signs, see `surrogates`.
     """
-    found: dict[str, Estimate] = {}
-    for name in ("distance", "contour"):
-        differences = getattr(window, name)
-        for source in ("minibatch", "probe"):
-            curve = getattr(differences, source)
-            if curve is not None:
-                found[f"roughness_{name}_{source}"] = curve.null
-        if differences.structure is not None:
-            found[f"zeta_curvature_{name}"] = differences.structure.null
+    found = {name: of_loss.null for name, of_loss in _of_losses(window).items()}
     if window.avalanches is not None:
         found["avalanche_duration"] = window.avalanches.reordered_mean_duration
     signs = dict(window.nulls.get("uncorrelated", {}))
@@ -68,16 +56,7 @@ def nulls(window: WindowGeometry) -> dict[str, Estimate]:
 
 def p_values(window: WindowGeometry) -> dict[str, float]:
     """P-values of the nulls of numbers of the losses, under the names of the estimates."""
-    found: dict[str, float] = {}
-    for name in ("distance", "contour"):
-        differences = getattr(window, name)
-        for source in ("minibatch", "probe"):
-            curve = getattr(differences, source)
-            if curve is not None:
-                found[f"roughness_{name}_{source}"] = curve.p
-        if differences.structure is not None:
-            found[f"zeta_curvature_{name}"] = differences.structure.p
-    return found
+    return {name: of_loss.p for name, of_loss in _of_losses(window).items()}
 
 
 def reordered(window: WindowGeometry) -> dict[str, Estimate]:
@@ -88,17 +67,15 @@ def reordered(window: WindowGeometry) -> dict[str, Estimate]:
 def undefined(window: WindowGeometry) -> dict[str, str]:
     """Why numbers of a window are missing or not defined, by name."""
     reasons = dict(window.missing)
-    for name in ("distance", "contour"):
-        for source in ("minibatch", "probe"):
-            curve = getattr(getattr(window, name), source)
-            if curve is not None and not curve.fit.exponent.defined:
-                reasons[f"roughness_{name}_{source}"] = (
-                    f"bins that stand out from the noise: {curve.fit.points}; a fit needs three"
-                )
-            elif curve is not None and not curve.hurst.defined:
-                reasons[f"roughness_{name}_{source}"] = (
-                    "of losses drawn with this roughness and noise fewer than half give an exponent"
-                )
+    for name, curve in _roughness(window).items():
+        if not curve.fit.exponent.defined:
+            reasons[name] = (
+                f"bins that stand out from the noise: {curve.fit.points}; a fit needs three"
+            )
+        elif not curve.hurst.defined:
+            reasons[name] = (
+                "of losses drawn with this roughness and noise fewer than half give an exponent"
+            )
     for name, p in p_values(window).items():
         if not np.isfinite(p):
             reasons[f"{name}_p"] = "without its own number, or that of its null, there is none"
@@ -119,3 +96,23 @@ def walk_exponents(exponents: AnomalousExponents) -> dict[str, Estimate]:
 def _first(curve: LagCurve) -> Estimate:
     """Value at a lag of one record."""
     return interval(float(curve.value[0]), float(curve.error[0]), BLOCKS - 1)
+
+
+def _roughness(window: WindowGeometry) -> dict[str, LossRoughness]:
+    """Curves of loss differences under the names of their exponents."""
+    found = {
+        f"roughness_{name}_{source}": getattr(getattr(window, name), source)
+        for name in SEPARATIONS
+        for source in ("minibatch", "probe")
+    }
+    return {name: curve for name, curve in found.items() if curve is not None}
+
+
+def _structures(window: WindowGeometry) -> dict[str, StructureFunctions]:
+    """Structure functions under the names of their curvatures."""
+    found = {f"zeta_curvature_{name}": getattr(window, name).structure for name in SEPARATIONS}
+    return {name: of_loss for name, of_loss in found.items() if of_loss is not None}
+
+
+def _of_losses(window: WindowGeometry) -> dict[str, LossRoughness | StructureFunctions]:
+    return {**_roughness(window), **_structures(window)}
