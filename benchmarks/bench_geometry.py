@@ -19,22 +19,24 @@ from sgdwalk.geometry import (
     velocity,
 )
 from sgdwalk.geometry import window as window_geometry
+from sgdwalk.geometry.nulls import window_nulls
+from sgdwalk.geometry.smooth_losses import SmoothLandscape
 from sgdwalk.recording import trajectory
 
 DIMENSION = 200
 LENGTHS = (1000, 4000)
 
 
-def window(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gram matrix, losses and five coordinates of a Brownian walk over a bowl, with noise."""
+def window(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gram matrix and losses of a Brownian walk over a bowl, with noise."""
     rng = np.random.default_rng(0)
     increments = rng.standard_normal((length - 1, DIMENSION))
     positions = np.vstack([np.zeros(DIMENSION), increments.cumsum(axis=0)])
     loss = np.sum(positions**2, axis=1) / length + rng.standard_normal(length)
-    return increments @ increments.T, loss, positions[:, :5]
+    return increments @ increments.T, loss
 
 
-def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dict[str, float]:
+def analyses(gram: np.ndarray, loss: np.ndarray) -> dict[str, float]:
     """Run every analysis but the principal components on one window; return seconds of each."""
     seconds = {}
 
@@ -49,16 +51,18 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
     )
     distance = np.sqrt(squares)
     noise = np.ones(loss.size)
-    null = loss_roughness.quadratic_loss(coordinates, loss)
-    curve = loss_roughness.mean_squared_loss_difference
+    smooth = timed("smooth_landscape", lambda: SmoothLandscape(gram, loss, noise, 0.25))
     timed(
         "roughness",
         lambda: [
-            (
-                curve(r, loss, noise, 0.25),
-                curve(r, null),
-                loss_structure.structure_functions(r, loss),
-            )
+            loss_roughness.loss_roughness(r, distance, loss, smooth, 0, noise, 0.25)
+            for r in (distance, contour)
+        ],
+    )
+    timed(
+        "structure_functions",
+        lambda: [
+            loss_structure.structure_functions(r, distance, loss, smooth, 0)
             for r in (distance, contour)
         ],
     )
@@ -68,14 +72,14 @@ def analyses(gram: np.ndarray, loss: np.ndarray, coordinates: np.ndarray) -> dic
             path_dimension.msd_against_contour(contour, squares),
             path_dimension.contour_against_displacement(contour, squares),
             path_dimension.contour_against_lag(contour),
-            path_dimension.shuffled_path(gram),
+            path_dimension.uncorrelated_msd(gram),
         ),
     )
     timed("excursions", lambda: [excursions.random_fragments(gram, n, seed=0) for n in (50, 100)])
     timed(
         "avalanches",
         lambda: (
-            loss_avalanches.after_longest(loss_avalanches.find_avalanches(loss), loss, contour),
+            loss_avalanches.after_longest(loss_avalanches.find_avalanches(loss, 0), loss, contour),
             loss_avalanches.moving_variance(loss, 100),
         ),
     )
@@ -115,6 +119,9 @@ def measure() -> dict[str, float]:
             tracemalloc.stop()
             result["geometry_seconds"] = sum(seconds.values())
             result |= {f"geometry_{name}_seconds": value for name, value in seconds.items()}
+            begin = time.perf_counter()
+            window_nulls(distances.CheckedGram(data[0]), (50, 100), 5, seed=0)
+            result["geometry_surrogates_seconds"] = time.perf_counter() - begin
             begin = time.perf_counter()
             window_geometry.analyse_window(
                 trajectory.Window(length, 1, 0, data[0], data[1], np.arange(length), data[1]),

@@ -41,9 +41,8 @@ def homology_dimension(
     It is a description of the trajectory, not a measure of generalisation: Tan et al. (2024) find
     that its correlation with the generalisation gap is confounded by hyperparameters, fails from
     poor initialisations, and shows model-wise double descent. With the thousand points of a window
-    it is also far from its limit: draw it beside the same walk with its increments in random order
-    (`geometry.shuffled`), for which, with independent increments in many dimensions, it would
-    be 2.
+    it is also far from its limit: read it beside surrogates of the same walk alone (`surrogates`);
+    for independent increments in many dimensions it would be 2.
 
     Args:
         squared_distance: (T, T) squared distances between positions.
