@@ -22,7 +22,8 @@ with job(snakemake) as log:
         panels.draw_loss_differences(axes["by_contour"], last, "contour", panels.CONTOUR)
         panels.draw_contour_by_displacement(axes["displacement"], windows)
         rough = panels.roughness_series(windows, "distance")
-        window_panels.draw_along_training(axes["roughness"], windows, rough, "roughness $H$")
+        label = "roughness $H$ (bar: null)"
+        window_panels.draw_along_training(axes["roughness"], windows, rough, label)
         panels.draw_excursions(axes["excursions"], last)
         path = panels.dimension_series(windows)
         window_panels.draw_along_training(axes["dimension"], windows, path, "path dimension $D$")

@@ -215,7 +215,7 @@ def roughness_series(windows: Sequence[WindowGeometry], separation: str) -> list
     }
     return [
         Series(
-            f"{source} (bar: null)",
+            source,
             *SOURCES[source],
             [None if c is None else c.hurst for c in curves],
             nulls=[None if c is None else c.null for c in curves],
