@@ -59,8 +59,8 @@ def draw_durations(axis: Axes, windows: Sequence[WindowGeometry]) -> None:
         axis.plot(*_lasting(found.duration), "o-", ms=3, color=colour, label=label)
         axis.plot(*_lasting(found.reordered_duration), color=colour, lw=0.8, ls=":")
     axis.set(yscale="log", xlabel=DURATION, ylabel=r"share that lasts $\geq d$")
-    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: losses in random order")
-    axis.legend(loc="best", title="$t_w$", title_fontsize=6.5)
+    axis.plot([], [], color=style.NULL_COLOUR, ls=":", label="null: random order")
+    axis.legend(loc="upper right", title="$t_w$", fontsize=6, title_fontsize=6)
 
 
 def _lasting(duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
