@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -30,34 +31,30 @@ class Process:
     truth: tuple[float, float, float, float]
 
 
-def _levy(rng: np.random.Generator, steps: int, dimension: int, alpha: float = 1.5) -> np.ndarray:
+def levy_flight(rng: np.random.Generator, count: int, dimension: int, alpha: float) -> np.ndarray:
     """Isotropic alpha-stable steps: Gaussian of one-sided stable variance (Kanter 1975)."""
     half = alpha / 2
-    angle = rng.uniform(0, np.pi, (steps, 1))
-    ratio = np.sin((1 - half) * angle) / rng.exponential(size=(steps, 1))
+    angle = rng.uniform(0, np.pi, (count, 1))
+    ratio = np.sin((1 - half) * angle) / rng.exponential(size=(count, 1))
     variance = np.sin(half * angle) / np.sin(angle) ** (1 / half) * ratio ** ((1 - half) / half)
-    return np.sqrt(variance) * rng.standard_normal((steps, dimension))
+    return np.sqrt(variance) * rng.standard_normal((count, dimension))
 
 
-def _scaled(moses: float) -> Callable[[np.random.Generator, int, int], np.ndarray]:
-    def draw(rng: np.random.Generator, steps: int, dimension: int) -> np.ndarray:
-        size = np.sqrt(np.diff(np.arange(steps + 1.0) ** (2 * moses)))
-        return size[:, None] * rng.standard_normal((steps, dimension))
-
-    return draw
-
-
-def _fractional(hurst: float) -> Callable[[np.random.Generator, int, int], np.ndarray]:
-    return lambda rng, steps, dimension: fractional_noise(rng, steps, dimension, hurst)
+def scaled_brownian(
+    rng: np.random.Generator, count: int, dimension: int, moses: float
+) -> np.ndarray:
+    """Brownian increments whose variance grows so that `<x^2> = t^(2 M)`."""
+    scale = np.sqrt(np.diff(np.arange(count + 1.0) ** (2 * moses)))
+    return scale[:, None] * rng.standard_normal((count, dimension))
 
 
 PROCESSES = [
     Process("Brownian", lambda rng, n, d: rng.standard_normal((n, d)), (0.5, 0.5, 0.5, 0.5)),
-    Process("fBm H = 0.3", _fractional(0.3), (0.3, 0.3, 0.5, 0.5)),
-    Process("fBm H = 0.75", _fractional(0.75), (0.75, 0.75, 0.5, 0.5)),
-    Process("Levy flight, alpha = 1.5", _levy, (2 / 3, 0.5, 2 / 3, 0.5)),
-    Process("ageing M = 0.3", _scaled(0.3), (0.3, 0.5, 0.5, 0.3)),
-    Process("ageing M = 0.8", _scaled(0.8), (0.8, 0.5, 0.5, 0.8)),
+    Process("fBm H = 0.3", partial(fractional_noise, hurst=0.3), (0.3, 0.3, 0.5, 0.5)),
+    Process("fBm H = 0.75", partial(fractional_noise, hurst=0.75), (0.75, 0.75, 0.5, 0.5)),
+    Process("Levy flight, alpha = 1.5", partial(levy_flight, alpha=1.5), (2 / 3, 0.5, 2 / 3, 0.5)),
+    Process("ageing M = 0.3", partial(scaled_brownian, moses=0.3), (0.3, 0.5, 0.5, 0.3)),
+    Process("ageing M = 0.8", partial(scaled_brownian, moses=0.8), (0.8, 0.5, 0.5, 0.8)),
 ]
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from calibration.seeds import levy_flight, scaled_brownian
 from torch import nn
 
 from sgdwalk.geometry.distances import squared_distances
@@ -55,21 +56,6 @@ def fractional(rng, count, dimension, hurst):
     noise = rng.standard_normal((2, dimension, 2 * count))
     spectrum = np.sqrt(np.maximum(eigenvalues, 0) / (2 * count)) * (noise[0] + 1j * noise[1])
     return np.fft.fft(spectrum).real[:, :count].T
-
-
-def levy_flight(rng, count, dimension, alpha):
-    """Isotropic alpha-stable increments: Gaussian of one-sided stable variance (Kanter 1975)."""
-    half = alpha / 2
-    angle = rng.uniform(0, np.pi, (count, 1))
-    ratio = np.sin((1 - half) * angle) / rng.exponential(size=(count, 1))
-    variance = np.sin(half * angle) / np.sin(angle) ** (1 / half) * ratio ** ((1 - half) / half)
-    return np.sqrt(variance) * rng.standard_normal((count, dimension))
-
-
-def scaled_brownian(rng, count, dimension, moses):
-    """Brownian increments whose variance grows so that `<x^2> = t^(2 M)`."""
-    scale = np.sqrt(np.diff(np.arange(count + 1.0) ** (2 * moses)))
-    return scale[:, None] * rng.standard_normal((count, dimension))
 
 
 def autoregressive(rng, count, dimension, memory):

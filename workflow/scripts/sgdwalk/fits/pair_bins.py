@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -14,26 +13,6 @@ PairFunction = Callable[[slice, slice], np.ndarray]
 BINS = 40  # of a curve, unless it is told otherwise
 _STRIP = 128  # rows of pairs that are looked at together
 BLOCKS = 10  # of time, each left out once by the jackknife, unless it is told otherwise
-
-
-@dataclass(frozen=True)
-class PairBins:
-    """Bin means over pairs `i < j`, and the same with each block of time left out.
-
-    Attributes:
-        abscissa: (n,) mean abscissa of the bin's pairs.
-        separation: (n,) mean index difference `j - i` of the bin's pairs.
-        pairs: (n,) number of pairs.
-        means: (m, n) mean of each of the m pair functions.
-        replicates: (m, B, n) the same without the pairs that touch one of B blocks of time;
-            `nan` where none is left.
-    """
-
-    abscissa: np.ndarray
-    separation: np.ndarray
-    pairs: np.ndarray
-    means: np.ndarray
-    replicates: np.ndarray
 
 
 def time_blocks(length: int, blocks: int) -> list[slice]:
@@ -132,35 +111,6 @@ class PairBinning:
         diagonal = np.einsum("kbb->kb", sums)
         without = total[:, None] - sums.sum(axis=1) - sums.sum(axis=2) + diagonal
         return total, without.T
-
-
-def bin_pairs(
-    abscissa: np.ndarray,
-    functions: Sequence[PairFunction],
-    bins: int,
-    blocks: int,
-) -> PairBins:
-    """Average functions of pairs of positions in logarithmic bins of an abscissa.
-
-    Args:
-        abscissa: (T, T); the entries `i < j` are used, pairs with none above zero are dropped.
-        functions: m functions, as `PairBinning.average` takes them.
-        bins: number of bins between the smallest and the largest abscissa; empty ones are dropped.
-        blocks: number B of blocks of time.
-
-    Returns:
-        Means and their leave-one-block-out replicates.
-
-    Raises:
-        InputError: if `abscissa` is not square, or holds no positive finite pair.
-    """
-    binning = PairBinning(abscissa, bins, blocks)
-    count = len(binning.abscissa)
-    averages = [binning.average(function) for function in functions]
-    means, replicates = np.empty((0, count)), np.empty((0, blocks, count))
-    if averages:
-        means, replicates = (np.array(part) for part in zip(*averages, strict=True))
-    return PairBins(binning.abscissa, binning.separation, binning.pairs, means, replicates)
 
 
 def _positive_range(abscissa: np.ndarray) -> tuple[float, float]:
