@@ -8,7 +8,6 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # The library of this checkout comes before one that may be installed.
@@ -20,7 +19,7 @@ from planning.fingerprint import code_fingerprint
 from planning.identity import accepted_code
 from planning.own_code import own_files
 from sgdwalk.errors import InputError
-from sgdwalk.public_names import VERSION
+from sgdwalk.files.provenance import commit_of, library_versions
 from sgdwalk.training.progress import Progress
 
 # Rules that run, or whose param is the fingerprint of, the script of another.
@@ -28,7 +27,6 @@ _SCRIPT_OF = {"accept_training": "train", "fig_longest_run": "fig2_superdiffusio
 # Other files are named by their rule, or are in a folder that is.
 _MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}
 _FOLDERS = {"data": "dataset", "hessian": "hessian", "landscape_tile": "landscape_tile"}
-_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "h5py", "matplotlib")
 
 
 class Log:
@@ -90,7 +88,8 @@ def progress(log: Log, label: str, steps: int) -> Progress:
 
 def origin(**settings) -> dict:
     """Where a file comes from: settings of its job, library versions, git commit."""
-    return {**settings, "versions": library_versions(), "commit": _commit()}
+    commit = commit_of(Path(__file__).parent) or "unknown"
+    return {**settings, "versions": library_versions(), "commit": commit}
 
 
 def forget_params(outputs: Iterable[Path | str]) -> None:
@@ -99,26 +98,3 @@ def forget_params(outputs: Iterable[Path | str]) -> None:
     subprocess.run(
         [*command, "--cleanup-metadata", *map(str, outputs)], check=True, capture_output=True
     )
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of Python, of this, and of the libraries that this job has loaded."""
-    found = {"python": sys.version.split()[0], "sgdwalk": VERSION}
-    for name in _LIBRARIES:
-        if name in sys.modules:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                continue
-    return found
-
-
-def _commit() -> str:
-    """Commit of the checkout, with a + if files differ from it; 'unknown' outside of git."""
-    here = Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--dirty=+"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return result.stdout.strip()

@@ -12,6 +12,7 @@ MODULES = {
     # recording a walk, and reading it back
     "TrajectoryRecorder": "sgdwalk.recording.recorder",
     "Trajectory": "sgdwalk.recording.trajectory",
+    "recover": "sgdwalk.recording.recover",
     "increment_gram": "sgdwalk.recording.gram",
     # the shape of a walk, from the Gram matrix of its increments
     "squared_distances": "sgdwalk.geometry.distances",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from sgdwalk.diffusion.ragged import ragged_share, ragged_warning
 from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
 from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.recording.window_families import without_remnants
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class RunDiffusion:
 
 
 def analyse(trajectory: Trajectory, signs: int, seed: int) -> RunDiffusion:
-    """Analyse every window of a run.
+    """Analyse every window of a run, but for remnants beside whole ones.
 
     Args:
         trajectory: its record.
@@ -45,6 +46,6 @@ def analyse(trajectory: Trajectory, signs: int, seed: int) -> RunDiffusion:
             window.start,
             ragged_share(trajectory, window.start, window.length, window.stride),
         )
-        for window in trajectory.windows
+        for window in without_remnants(trajectory.windows)
     )
     return RunDiffusion(windows, trajectory.diverged_at)

@@ -17,6 +17,7 @@ from sgdwalk.geometry.estimates import estimates
 from sgdwalk.geometry.run import RunGeometry
 from sgdwalk.geometry.window import WindowGeometry
 from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.recording.window_families import without_remnants
 
 LAGS = 24  # at most, evenly spaced in the logarithm, up to a quarter of the window
 
@@ -64,7 +65,7 @@ def analyse(runs: Sequence[RunGeometry], walks: Sequence[Trajectory]) -> SeedEns
     """
     found: dict[tuple[int, int, int], list[tuple[WindowGeometry, np.ndarray]]] = {}
     for run, walk in zip(runs, walks, strict=True):
-        recorded = walk.windows
+        recorded = without_remnants(walk.windows)
         if len(run.windows) != len(recorded):
             raise InputError(f"{walk.path}: not the record that the geometry was made of")
         for window, record in zip(run.windows, recorded, strict=True):

@@ -14,7 +14,7 @@ from sgdwalk.geometry.window import LossNoise, WindowGeometry, analyse_window
 from sgdwalk.noise.floor import relative_error, variance_along
 from sgdwalk.noise.results import RunNoise
 from sgdwalk.recording.trajectory import Trajectory, Window
-from sgdwalk.recording.window_families import family_key
+from sgdwalk.recording.window_families import family_key, without_remnants
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def analyse(
     moving_window: int,
     seed: int,
 ) -> RunGeometry:
-    """Analyse every window of a run, its ageing, and the variance of its loss.
+    """Analyse every window of a run but for remnants, its ageing, and the variance of its loss.
 
     Args:
         trajectory: its record.
@@ -60,7 +60,7 @@ def analyse(
         InputError: if a Gram matrix is none, losses of a window are not finite, or no noise was
             measured.
     """
-    windows = trajectory.windows
+    windows = without_remnants(trajectory.windows)
     loss = trajectory.loss[np.isfinite(trajectory.loss)]
     enough = loss.size >= moving_window
     return RunGeometry(

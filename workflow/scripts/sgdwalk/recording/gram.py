@@ -7,7 +7,7 @@ For positions ``x_0 .. x_{T-1}`` with increments ``d_i = x_{i+1} - x_i`` the Gra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +23,7 @@ CHECKED_PAIRS = 128  # positions compared directly at each checked lag, at most
 _CHECK_BYTES = 2**20  # of displacements at a time: what a core's cache holds
 _PANELS = 8  # row panels of the lower triangle; 8 leave 36/64 of the full product to compute
 _PANEL_ROWS = 64  # thinner panels make slow matrix products
+_FEW = 2**16  # elements from which on stretches are worth their overhead
 _STRETCH = 1024  # elements whose float32 norm is as good as its last digit
 
 
@@ -43,7 +44,15 @@ class Gram:
     float64_products: bool
 
 
-def window_gram(positions: torch.Tensor, sizes: list[int] | None = None) -> Gram:
+def _silent(share: float) -> None:
+    pass
+
+
+def window_gram(
+    positions: torch.Tensor,
+    sizes: list[int] | None = None,
+    progress: Callable[[float], None] = _silent,
+) -> Gram:
     """Gram matrix of the increments of a window, checked against direct displacements.
 
     Products are float32 over blocks of parameters, the blocks are added in float64. Prefix sums of
@@ -54,6 +63,7 @@ def window_gram(positions: torch.Tensor, sizes: list[int] | None = None) -> Gram
     Args:
         positions: (T, P) floating-point tensor on any device, T >= 2; it is not changed.
         sizes: parameters per layer, adding up to P; asks for one Gram matrix per layer as well.
+        progress: told on the way what share of the products, 0 to 1, is made.
 
     Returns:
         The Gram matrix in float64 on the CPU, in squared parameter units.
@@ -72,13 +82,13 @@ def window_gram(positions: torch.Tensor, sizes: list[int] | None = None) -> Gram
         )
     with _full_precision(positions.device), torch.no_grad():
         if positions.dtype == torch.float64:
-            return _finish(_products(positions, sizes, torch.float64), 0.0, True, sizes)
-        layers = _products(positions, sizes, torch.float32)
+            return _finish(_products(positions, sizes, torch.float64, progress), 0.0, True, sizes)
+        layers = _products(positions, sizes, torch.float32, progress)
         # on the CPU: sums along a GPU's tensor are not deterministic
         error = _largest_error(layers.sum(0).cpu(), positions)
         # written so that a NaN error also asks for the exact products
         if not error <= TOLERANCE:
-            return _finish(_products(positions, sizes, torch.float64), error, True, sizes)
+            return _finish(_products(positions, sizes, torch.float64, progress), error, True, sizes)
         return _finish(layers, error, False, sizes)
 
 
@@ -92,8 +102,10 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     """Norms of (N, P) rows, (N,) float64, good to about 1e-7 whatever P.
 
     Short stretches are summed in the rows' own precision and added up in float64: as exact as
-    float64 throughout, and several times faster.
+    float64 throughout, and several times faster where there are many.
     """
+    if rows.numel() < _FEW:
+        return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     whole = rows.shape[1] // _STRETCH * _STRETCH
     stretches = rows[:, :whole].unflatten(1, (-1, _STRETCH))
     norms = torch.linalg.vector_norm(stretches, dim=2)
@@ -108,19 +120,34 @@ def _finish(
     return Gram(matrix.cpu(), layers.cpu() if sizes else None, error, float64_products)
 
 
-def _products(positions: torch.Tensor, sizes: list[int] | None, dtype: torch.dtype) -> torch.Tensor:
+def _products(
+    positions: torch.Tensor,
+    sizes: list[int] | None,
+    dtype: torch.dtype,
+    progress: Callable[[float], None],
+) -> torch.Tensor:
     """(L, T-1, T-1) float64: Gram matrices of the increments of each slice of parameters."""
-    ends = torch.tensor(sizes or [positions.shape[1]]).cumsum(0).tolist()
-    starts = [0, *ends[:-1]]
-    return torch.stack(
-        [
-            _symmetric(_lower_products(positions[:, a:b], dtype, increments=True))
-            for a, b in zip(starts, ends, strict=True)
-        ]
-    )
+    columns = positions.shape[1]
+    ends = torch.tensor(sizes or [columns]).cumsum(0).tolist()
+    layers, start = [], 0
+    for end in ends:
+
+        def so_far(share: float, start: int = start, end: int = end) -> None:
+            progress((start + share * (end - start)) / columns)
+
+        lower = _lower_products(positions[:, start:end], dtype, so_far, increments=True)
+        layers.append(_symmetric(lower))
+        start = end
+    return torch.stack(layers)
 
 
-def _lower_products(rows: torch.Tensor, dtype: torch.dtype, *, increments: bool) -> torch.Tensor:
+def _lower_products(
+    rows: torch.Tensor,
+    dtype: torch.dtype,
+    progress: Callable[[float], None] = _silent,
+    *,
+    increments: bool,
+) -> torch.Tensor:
     """Lower triangle (by panels) of the Gram matrix of rows or of their increments, float64."""
     count, columns = rows.shape[0] - increments, rows.shape[1]
     gram = torch.zeros(count, count, dtype=torch.float64, device=rows.device)
@@ -135,6 +162,7 @@ def _lower_products(rows: torch.Tensor, dtype: torch.dtype, *, increments: bool)
             block = torch.sub(block[1:], block[:-1], out=scratch[:, : block.shape[1]])
         for top, bottom in pairwise(edges):
             gram[top:bottom, :bottom] += block[top:bottom] @ block[:bottom].T
+        progress(min(1.0, (first + width) / columns))
     return gram
 
 

@@ -14,62 +14,65 @@ the weights are dropped: storage is O(T^2) per window, whatever the number of pa
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from sgdwalk.errors import InputError
-from sgdwalk.recording.gram import plain_gram, row_norms, window_gram
+from sgdwalk.recording import going_on
+from sgdwalk.recording.epoch_noise import epoch_noise
+from sgdwalk.recording.gram import row_norms
+from sgdwalk.recording.loop_origin import checked_origin, origin_of_loop
+from sgdwalk.recording.notices import say
+from sgdwalk.recording.open_window import MIN_POSITIONS, OpenWindow
+from sgdwalk.recording.optimizer_steps import Number, OptimizerSteps
+from sgdwalk.recording.parameter_set import ParameterSet, Walked
+from sgdwalk.recording.ranks import Ranks
+from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
+from sgdwalk.recording.room import Room, is_lack
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
-from sgdwalk.recording.trajectory_writer import EPOCH_VALUES, Layout, assemble
+from sgdwalk.recording.sampled_entries import SampledEntries
+from sgdwalk.recording.trajectory_writer import (
+    EPOCH_VALUES,
+    RESUMED,
+    Layout,
+    assemble,
+    first_diverged,
+)
 from sgdwalk.recording.window_families import family_key
 
-NOISE_GRAM_ROWS = 128  # largest number of an epoch's steps whose noise Gram matrix is kept
 # Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
 # few seconds, in which so much can still be written, and most windows close without ever being.
 UNSAVED_BYTES = 2**30
-EPOCH_ENTRIES = 1024  # coordinates of the mean gradient kept per epoch
-
-
-@dataclass
-class _Family:
-    """Windows of one length and stride, one after the other without gaps."""
-
-    length: int
-    stride: int
-    buffer: RowBuffer
-    index: int = 0  # of the open window
-
-    @property
-    def name(self) -> str:
-        return family_key(self.length, self.stride)
-
-    @property
-    def rows(self) -> str:
-        return f"positions-{self.name}-{self.index}"
 
 
 class TrajectoryRecorder:
     """Context manager that writes a trajectory file from inside a training loop.
 
-    Peak memory beyond the loop's own: one window of positions per family, one epoch of gradients
-    (only if ``steps_per_epoch`` is given), and about 100 MB while a Gram matrix is made.
+    Until the file is whole, what is recorded is in the folder ``<path>.parts``, from which
+    `sgdwalk.recover` makes it if the loop is cut off. Peak memory beyond the loop's own: one window
+    of positions per family, one epoch of gradients (only if ``steps_per_epoch`` is given), two
+    times the parameters, and about 100 MB while a Gram matrix is made.
 
     Args:
-        model: its trainable parameters, flattened in ``model.parameters()`` order, are the walk.
-        path: the trajectory file to write; what is recorded meanwhile is kept beside it.
+        model: a module, whose trainable parameters are the walk, in ``named_parameters()`` order;
+            or pairs (name, parameter), which all are. Under DistributedDataParallel or with DTensor
+            parameters (``fully_shard``) every process makes a recorder, and the first one writes.
+        path: the trajectory file to write.
         window: positions per window, or several (length, stride) families of windows.
+        optimizer: records by itself before each of its real steps, in place of `record`.
+        overwrite: replace a file that exists, once the new one is whole; what a recording left that
+            was cut off is set aside under another name.
+        resume: go on with the walk that ``path``, or what a killed loop left of it, holds; windows
+            begin anew. Or what `state` returned, to go on as if never stopped.
         steps_per_epoch: steps per pass over the training set; None leaves gradient noise out.
-        weights: also keep the raw positions of every whole window, (T, P) float32 each.
+        weights: also keep the raw positions of every window, (T, P) each.
         layer_grams: also keep one Gram matrix per parameter tensor.
         probe: called without arguments at every recorded step; returns the loss of a fixed batch
             at the current position, and must leave the model as it was.
@@ -77,23 +80,30 @@ class TrajectoryRecorder:
         coordinates_per_layer: fixed random coordinates of each parameter tensor whose gradient
             and position are kept at every step.
         seed: of the random choices above.
-        origin: JSON-able record of where the run comes from, stored in the file.
+        origin: JSON-able record of where the run comes from; None for library versions, time,
+            classes of model and optimizer with its settings, and the commit of the script.
         folder: where to keep what is recorded until the file is whole; None for beside ``path``.
         resumable: write open windows to disk as they grow, so that ``state`` can be resumed.
-        resume: what ``state`` returned when the loop was last stopped.
         host_memory: bytes of host memory for the window buffers; None for half of what is free.
 
+    Attributes:
+        step: steps recorded.
+        ended: why recording ended early (no room on disk or in memory), or None; the loop goes on.
+
     Raises:
-        InputError: for a window shorter than 3, a stride below 1, a repeated family, or a model
-            without trainable parameters.
+        InputError: for an argument that is not allowed, a file that exists, a path that another
+            recorder holds or that holds what a cut-off one left, or no room for a window.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Walked,
         path: str | Path,
         window: int | Sequence[tuple[int, int]] = 1000,
         *,
+        optimizer: Any = None,
+        overwrite: bool = False,
+        resume: bool | Mapping[str, Any] = False,
         steps_per_epoch: int | None = None,
         weights: bool = False,
         layer_grams: bool = False,
@@ -104,47 +114,96 @@ class TrajectoryRecorder:
         origin: Mapping[str, Any] | None = None,
         folder: str | Path | None = None,
         resumable: bool = False,
-        resume: Mapping[str, Any] | None = None,
         host_memory: int | None = None,
     ):
         families = _check_families(window)
-        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        if not named:
-            raise InputError("model: no trainable parameters; allowed: at least one")
+        _check_whole("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch, 1)
+        _check_whole("samples_per_step", samples_per_step, 0)
+        _check_whole("coordinates_per_layer", coordinates_per_layer, 0)
+        origin = origin_of_loop(model, optimizer) if origin is None else checked_origin(origin)
         self.path = Path(path)
-        self.folder = Path(folder or self.path.with_name(f"{self.path.name}.parts"))
         self.step = 0
-        self._parameters = [p for _, p in named]
-        self._sizes = [p.numel() for p in self._parameters]
-        self._total = sum(self._sizes)
-        self._weights = weights
-        self._layer_grams = layer_grams
-        self._probe = probe
-        self._steps_per_epoch = steps_per_epoch
-        self._resumable = resumable
-        self._epoch = 0
-        self._journal = Journal(self.folder, (resume or {}).get("lengths"))
-        first = self._parameters[0]
+        self.ended: str | None = None
+        self._parameters = ParameterSet(model)
+        self._ranks = Ranks(model, self._parameters.sharded, self._parameters.device)
+        if weights and self._parameters.sharded:
+            raise InputError("weights: True; allowed: False where processes hold parts of them")
+        self._weights, self._probe, self._resumable = weights, probe, resumable
+        self._sizes = self._parameters.local_sizes if layer_grams else None
+        self._steps_per_epoch, self._epoch = steps_per_epoch, 0
+        self._untold = 0
+        self._closed = False
+        self._entries = SampledEntries(
+            self._parameters, samples_per_step, coordinates_per_layer, seed
+        )
+        self._layout = Layout(
+            layers=list(zip(self._parameters.names, self._parameters.sizes, strict=True)),
+            families=families,
+            dtype=str(self._parameters.dtype).removeprefix("torch."),
+            samples=samples_per_step,
+            probe=probe is not None,
+            series=self._entries.series.tolist(),
+            epoch_entries=self._entries.epoch.tolist(),
+            origin=origin,
+        )
+        self._row = np.zeros(1, self._layout.step_rows())
+        self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
+        self._folder = Path(folder or parts_folder(self.path))
+        self._held: RecordingFolder | None = None
+        self._journal: Journal | None = None
+        self._taken_up: going_on.LastPositions | None = None
+        self._optimizer: OptimizerSteps | None = None
+        self._windows: list[OpenWindow] = []
+        self._gradients: RowBuffer | None = None
+        try:
+            with self._ranks.together():
+                if self._ranks.first:
+                    self._open(overwrite, resume)
+                self._make_buffers(families, host_memory)
+            if isinstance(resume, Mapping):
+                self._restore(resume)
+            if optimizer is not None:
+                parameters = self._parameters.parameters
+                self._optimizer = OptimizerSteps(optimizer, parameters, self._take_step)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _open(self, overwrite: bool, resume: bool | Mapping[str, Any]) -> None:
+        """Hold the folder, see that nothing is lost, and open its streams."""
+        self._held = RecordingFolder(self._folder)
+        if isinstance(resume, Mapping):
+            self._journal = Journal(self._folder, resume["lengths"])
+            return
+        walk = going_on.take_up(self._held, self.path, self._layout) if resume else None
+        if walk is None:
+            going_on.protect(self._held, self.path, overwrite)
+            self._journal = Journal(self._folder, {})
+            return
+        self._layout = walk
+        self._journal = Journal(self._folder)
+        self.step, self._epoch = self._journal.rows("steps"), self._journal.rows("mean_gradient")
+        self._taken_up = going_on.LastPositions.of(self._journal) if self.step else None
+        self._entries.go_on(self.step)
+
+    def _make_buffers(self, families: list[tuple[int, int]], host_memory: int | None) -> None:
+        columns, dtype = sum(self._parameters.local_sizes), self._parameters.dtype
+        device = self._parameters.device
+        room = Room(device, self._folder, host_memory)
+        rows = sum(length for length, _ in families)
+        grams = sum(8 * length**2 for length, _ in families)
+        # twice: while the file is made the streams are there too
+        room.keep_free(2 * (grams + self._weights * rows * columns * dtype.itemsize))
 
         def buffer(rows: int, name: str) -> RowBuffer:
-            spare = self.folder / f"{name}.map"
-            return RowBuffer(rows, self._total, first.dtype, first.device, host_memory, spare)
+            file = self._folder / f"{name}.map"
+            return RowBuffer(rows, columns, dtype, device, room.place(rows, columns, dtype), file)
 
-        self._families = [_Family(n, s, buffer(n, family_key(n, s))) for n, s in families]
-        self._gradients = buffer(steps_per_epoch or 1, "gradients")
-        draw = np.random.default_rng([seed, 0])
-        self._layout = Layout(
-            layers=[(n, tuple(p.shape)) for n, p in named],
-            families=families,
-            series=_per_layer(self._sizes, coordinates_per_layer, draw),
-            epoch_entries=np.sort(draw.choice(self._total, min(EPOCH_ENTRIES, self._total), False)),
-            origin=dict(origin or {}),
-        )
-        self._series = torch.as_tensor(self._layout.series, device=first.device)
-        self._samples_per_step = samples_per_step
-        self._draw = np.random.default_rng([seed, 1])
-        if resume is not None:
-            self._restore(resume)
+        if self._ranks.counts:
+            self._windows = [OpenWindow(n, s, buffer(n, family_key(n, s))) for n, s in families]
+            if self._steps_per_epoch:
+                self._gradients = buffer(self._steps_per_epoch, "gradients")
+        self._flat = torch.empty(columns, dtype=dtype, device=device)
 
     def __enter__(self) -> TrajectoryRecorder:
         return self
@@ -163,10 +222,10 @@ class TrajectoryRecorder:
         try:
             yield
         except BaseException:
-            self._journal.close()
+            self._let_go()
             raise
 
-    def record(self, loss: torch.Tensor | float, samples: int | None = None) -> None:
+    def record(self, loss: Number, samples: int | None = None) -> None:
         """Record one step; call after ``backward()`` and before ``optimizer.step()``.
 
         Args:
@@ -175,32 +234,26 @@ class TrajectoryRecorder:
                 batches that are smaller than the others.
 
         Raises:
-            InputError: for a minibatch without samples.
+            InputError: for what is no loss, a minibatch without samples, or a parameter that is not
+                what it was when recording began. What was recorded before is kept.
         """
-        if samples is not None and samples < 1:
-            raise InputError(f"record: {samples} samples; allowed: 1 or more, or None")
-        recorded = [f for f in self._families if self.step % f.stride == 0]
-        self._journal.append("loss", np.float64(torch.as_tensor(loss).item()))
-        if samples is not None:
-            self._journal.append("batch_size", np.int64(samples))
-        if self._probe is not None:
-            value = float(self._probe()) if recorded else np.nan
-            self._journal.append("probe_loss", np.float64(value))
-        gradient = self._record_gradient()
-        position = None
-        for family in recorded:
-            position = family.buffer.append(self._parameters)
-        if position is None:
-            position = torch.cat([p.detach().reshape(-1) for p in self._parameters])
-        self._record_samples(gradient, position)
-        for family in recorded:
-            if family.buffer.full:
-                self._close_window(family)
-        if self._steps_per_epoch and self._gradients.full:
-            self._close_epoch()
-        self.step += 1
-        if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
-            self._save_rows()
+        if self._optimizer is not None:
+            raise InputError("record: the optimizer's hook records; allowed with it: loss(value)")
+        self._take_step(_check_loss(loss, "record"), _check_samples(samples, "record"), None)
+
+    def loss(self, value: Number, samples: int | None = None) -> None:
+        """Tell the loss of a minibatch of the step to come, where ``optimizer=`` records.
+
+        Args:
+            value: its mean loss; the step's is the mean over its minibatches.
+            samples: samples in it.
+
+        Raises:
+            InputError: for what is no loss, a minibatch without samples, or without ``optimizer=``.
+        """
+        if self._optimizer is None:
+            raise InputError("loss: no optimizer= was given; allowed without it: record(loss)")
+        self._optimizer.loss(_check_loss(value, "loss"), _check_samples(samples, "loss"))
 
     def record_epoch(self, **values: float) -> None:
         """Record ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` of an epoch.
@@ -213,81 +266,168 @@ class TrajectoryRecorder:
                 f"record_epoch: {', '.join(sorted(unknown))}; allowed: {', '.join(EPOCH_VALUES)}"
             )
         row = [self.step, *(values.get(name, np.nan) for name in EPOCH_VALUES)]
-        self._journal.append("epochs", np.array(row, np.float64))
+        if self._journal is not None and self.ended is None:
+            with self._ending_on_lack():
+                self._begin()
+                self._journal.append("epochs", np.array(row, np.float64))
 
-    def _record_gradient(self) -> torch.Tensor:
-        if not self._steps_per_epoch:
-            self._gradients.clear()
-        gradients = [
-            p.grad if p.grad is not None else torch.zeros_like(p) for p in self._parameters
-        ]
-        row = self._gradients.append(gradients)
-        self._journal.append("gradient_norm", np.float64(row_norms(row[None]).item()))
-        return row
+    def _take_step(
+        self, loss: Number | None, samples: int | None, scale: torch.Tensor | None
+    ) -> None:
+        """One step of the walk; the gradients are ``scale`` times what the optimizer applies."""
+        if self._closed:
+            raise InputError("record: the recorder is closed; allowed: until its file is written")
+        self._parameters.check()
+        if self.ended is not None and not self._ranks.shared:
+            return
+        with self._ending_on_lack(), torch.no_grad():
+            self._measure(loss, samples, scale)
 
-    def _record_samples(self, gradient: torch.Tensor, position: torch.Tensor) -> None:
-        if self._samples_per_step:
-            chosen = self._draw.integers(0, self._total, self._samples_per_step)
-            self._journal.append("sample_index", chosen)
-            self._journal.append("sample_value", _entries(gradient, torch.from_numpy(chosen)))
-        if len(self._series):
-            self._journal.append("series_gradient", _entries(gradient, self._series))
-            self._journal.append("series_position", _entries(position, self._series))
+    @contextmanager
+    def _ending_on_lack(self) -> Iterator[None]:
+        """A lack of room ends the recording, and never the training."""
+        try:
+            yield
+        except Exception as error:
+            if not is_lack(error):
+                raise
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self.ended = f"recording ended at step {self.step}: {reason}"
+            say(f"{self.ended}; the loop goes on, and what was recorded is in {self._folder}")
 
-    def _close_window(self, family: _Family) -> None:
-        sizes = self._sizes if self._layer_grams else None
-        gram = window_gram(family.buffer.filled(), sizes)
-        self._journal.append(f"gram-{family.name}", gram.matrix.numpy())
-        made = np.array([gram.error, gram.float64_products], np.float64)
-        self._journal.append(f"made-{family.name}", made)
-        if gram.layers is not None:
-            self._journal.append(f"layers-{family.name}", gram.layers.numpy())
-        if self._weights:
-            self._journal.extend(f"weights-{family.name}", _numpy(family.buffer.filled()))
-        family.buffer.clear()
-        self._journal.drop(family.rows)
-        family.index += 1
+    def _measure(
+        self, loss: Number | None, samples: int | None, scale: torch.Tensor | None
+    ) -> None:
+        due = [window for window in self._windows if window.due(self.step)]
+        probe = float(self._probe()) if self._probe is not None and due else np.nan
+        drawn, numbers = None, torch.zeros(0, dtype=torch.float64, device=self._parameters.device)
+        if self._ranks.counts and self.ended is None:
+            drawn, numbers = self._local_numbers(due, scale)
+        stopped = self.ended is not None
+        value, samples, found, stopped = self._ranks.step(loss, samples, numbers, stopped)
+        if stopped:
+            self.ended = self.ended or "recording ended on another process"
+            return
+        if self._journal is not None:
+            self._write_step(value, samples, probe, drawn, found)
+        diverged = value is not None and not np.isfinite(value)
+        if self._gradients is not None:
+            self._gradients.count += 1
+        for window in due:
+            window.buffer.count += not diverged
+        self.step += 1
+        # only now: an interrupt in this, which may be long, finds the step complete
+        self._close_windows(w for w in self._windows if diverged or w.buffer.full)
+        if self._gradients is not None and self._gradients.full:
+            self._close_epoch()
+        if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
+            self._save_rows()
+
+    def _local_numbers(
+        self, due: list[OpenWindow], scale: torch.Tensor | None
+    ) -> tuple[np.ndarray, torch.Tensor]:
+        """Take gradient and position; indices drawn, and norm and entries of both."""
+        epoch = [] if self._gradients is None else [self._gradients.next_row()]
+        gradient = self._flat_or(epoch)
+        self._parameters.gradients(gradient)
+        if scale is not None:
+            gradient /= scale.to(gradient.device)
+        drawn, entries = self._entries.of_gradient(gradient)
+        norm = row_norms(gradient[None])
+        for row in epoch:
+            row.copy_(gradient, non_blocking=True)  # nothing, where it is that row
+        rows = [window.next_row(self.step) for window in due]
+        position = self._flat_or(rows)
+        self._parameters.positions(position)
+        for row in rows:
+            row.copy_(position, non_blocking=True)
+        return drawn, torch.cat([norm, entries, self._entries.of_position(position)])
+
+    def _flat_or(self, rows: list[torch.Tensor]) -> torch.Tensor:
+        """Where to flatten to: the first row that is to have it, if it is on the device."""
+        on_device = rows and rows[0].device == self._flat.device
+        return rows[0] if on_device else self._flat
+
+    def _begin(self) -> None:
+        """From the first row on there is something to lose."""
+        if self._held is not None and not self._held.left:
+            self._held.write_layout(self._layout.described())
+
+    def _write_step(
+        self,
+        loss: float | None,
+        samples: int | None,
+        probe: float,
+        drawn: np.ndarray | None,
+        numbers: np.ndarray,
+    ) -> None:
+        assert self._journal is not None
+        if self.step == 0:
+            self._begin()
+        self._journal.cut("steps", self.step)  # of a step that was interrupted
+        n, series = self._layout.samples, len(self._layout.series)
+        row = self._cells
+        row["loss"][0], row["told"][0] = np.nan if loss is None else loss, loss is not None
+        self._untold += loss is None
+        row["batch_size"][0] = -1 if samples is None else samples
+        row["gradient_norm"][0] = numbers[0]
+        if self._probe is not None:
+            row["probe_loss"][0] = probe
+        if n:
+            row["sample_index"][0], row["sample_value"][0] = drawn, numbers[1 : 1 + n]
+        if series:
+            row["series_gradient"][0] = numbers[1 + n : 1 + n + series]
+            row["series_position"][0] = numbers[1 + n + series :]
+        self._journal.extend("steps", self._row)
+        if self._taken_up is not None:
+            taken_up = self._taken_up.step_at(numbers[1 + n + series :])
+            self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
+            say(f"{self.path}: {going_on.told(self.step, taken_up)}")
+            self._taken_up = None
+
+    def _close_windows(self, windows: Iterable[OpenWindow]) -> None:
+        for window in windows:
+            window.close(self._journal, self._sizes, self._weights, self._ranks)
 
     def _close_epoch(self) -> None:
-        """Noise of an epoch's gradients about their mean, the estimated full-batch gradient."""
-        gradients = self._gradients.filled()
-        mean = gradients.mean(0)
-        gradients -= mean
-        noise = row_norms(gradients)
-        gram = plain_gram(gradients[:NOISE_GRAM_ROWS])
-        entries = torch.from_numpy(self._layout.epoch_entries)
-        self._journal.append("noise_norm", noise.cpu().numpy())
-        self._journal.append("noise_gram", gram.cpu().numpy())
-        self._journal.append("mean_gradient_norm", np.float64(row_norms(mean[None]).item()))
-        self._journal.append("mean_gradient", _entries(mean, entries))
+        assert self._gradients is not None
+        kept = epoch_noise(self._gradients.filled(), self._entries, self._ranks)
         self._gradients.clear()
-        self._journal.drop(f"gradients-{self._epoch}")
+        if self._journal is not None:
+            for name, value in kept.items():
+                self._journal.cut(name, self._epoch)
+                self._journal.append(name, value)
+            self._journal.drop(f"gradients-{self._epoch}")
         self._epoch += 1
 
     def state(self, sync: bool = True) -> dict[str, Any]:
-        """A small dict to resume from; all that is large is flushed to ``folder``.
+        """A small dict to resume from; all that is large is in ``folder``.
 
         Args:
             sync: also wait for the disk, so that the point survives the loss of the machine.
         """
+        assert self._journal is not None
+        self._begin()
         self._save_rows()
-        self._journal.flush(sync)
+        if sync:
+            self._journal.commit()
         return {
             "step": self.step,
             "epoch": self._epoch,
-            "windows": [family.index for family in self._families],
-            "draw": self._draw.bit_generator.state,
+            "windows": [window.start for window in self._windows],
+            "draw": self._entries.state(),
             "lengths": self._journal.lengths(),
         }
 
     def state_saved(self) -> None:
         """Say that the last ``state`` is on disk: what only an older one needed is removed."""
+        assert self._journal is not None
         self._journal.point_written()
 
     def _open_rows(self) -> list[tuple[RowBuffer, str]]:
         """Buffers whose rows a resumed loop needs, with the streams they are saved to."""
-        rows = [(family.buffer, family.rows) for family in self._families]
-        if self._steps_per_epoch:
+        rows = [(window.buffer, window.rows) for window in self._windows]
+        if self._gradients is not None:
             rows.append((self._gradients, f"gradients-{self._epoch}"))
         return rows
 
@@ -296,62 +436,136 @@ class TrajectoryRecorder:
 
     def _save_rows(self) -> None:
         """Append the rows of open windows and of the epoch to disk, each once."""
+        assert self._journal is not None
         for buffer, name in self._open_rows():
             if buffer.saved < buffer.count:
-                self._journal.extend(name, _numpy(buffer.unsaved()))
+                self._journal.extend(name, buffer.unsaved().cpu().numpy())
                 buffer.saved = buffer.count
 
     def _restore(self, state: Mapping[str, Any]) -> None:
+        assert self._journal is not None
         self.step = state["step"]
         self._epoch = state["epoch"]
-        self._draw.bit_generator.state = state["draw"]
-        for family, index in zip(self._families, state["windows"], strict=True):
-            family.index = index
+        self._entries.restore(state["draw"])
+        for window, start in zip(self._windows, state["windows"], strict=True):
+            window.start = start
         for buffer, name in self._open_rows():
             if self._journal.rows(name):
                 for row in self._journal.read(name):
-                    buffer.append([torch.from_numpy(row.copy())])
+                    buffer.next_row().copy_(torch.from_numpy(row.copy()))
+                    buffer.count += 1
                 buffer.saved = buffer.count
 
     def close(self, interrupted: bool = False, diverged_at: int | None = None) -> None:
-        """Write the trajectory file from what was recorded, then remove the temporary folder.
+        """Close the open windows as shorter ones, write the file and remove the folder beside it.
+
+        Where there is no room for the file, a line says so and the folder stays.
 
         Args:
             interrupted: stored in the file: the loop did not reach its own end.
-            diverged_at: stored in the file: step whose loss was not finite.
+            diverged_at: stored in the file: step whose loss was not finite; None for the first of
+                the last recorded losses that are not.
         """
-        for buffer in [f.buffer for f in self._families] + [self._gradients]:
-            buffer.close()
-        assemble(self.path, self._journal, self._layout, interrupted, diverged_at)
+        if self._closed:
+            return
+        self._closed = True
+        # an error on one process leaves the others elsewhere: they cannot add up a window
+        alone = interrupted and self._ranks.shared
+        if self.ended is None and not alone and self._ranks.counts:
+            with self._ending_on_lack(), torch.no_grad():
+                self._write_end()
+        if self._journal is not None:
+            with self._ending_on_lack():
+                self._write_file(interrupted, diverged_at)
+        self._let_go()
+
+    def _write_end(self) -> None:
+        """The shorter windows, and where the walk is now."""
+        for window in self._windows:
+            count = window.buffer.count
+            if self._journal is not None and not self._journal.rows(window.closed) and self.step:
+                kept = f"kept as one of {count}" if count >= MIN_POSITIONS else "nothing to keep"
+                say(
+                    f"{self.path}: {self.step} steps fill no window of {window.length} positions, "
+                    f"{window.stride} steps apart: {kept}"
+                )
+        self._close_windows(self._windows)
+        if len(self._entries.series) and self.step:
+            self._parameters.positions(self._flat)
+            end = self._ranks.sum(self._entries.of_position(self._flat))
+            if self._journal is not None:
+                self._journal.append("end", end.to(self._parameters.dtype).cpu().numpy())
+
+    def _write_file(self, interrupted: bool, diverged_at: int | None) -> None:
+        assert self._journal is not None
+        assert self._held is not None
+        self._journal.cut("steps", self.step)
+        if self.step or not (interrupted or self.path.exists()):
+            if diverged_at is None:
+                diverged_at = first_diverged(self._journal)
+            assemble(self.path, self._journal, self._layout, interrupted, diverged_at)
+        else:
+            say(f"{self.path}: no step was recorded, and nothing is written")
+        if self._untold:
+            say(
+                f"{self.path}: at {self._untold} of {self.step} steps no loss was told; "
+                "recorder.loss(value) tells it"
+            )
         self._journal.close()
-        shutil.rmtree(self.folder)
+        self._held.remove()
+
+    def _let_go(self) -> None:
+        """Leave optimizer, memory and folder to others; what is on disk stays."""
+        if self._optimizer is not None:
+            self._optimizer.close()
+        for window in self._windows:
+            window.buffer.close()
+        if self._gradients is not None:
+            self._gradients.close()
+        if self._journal is not None:
+            self._journal.close()
+        if self._held is not None:
+            self._held.let_go()
 
 
-def _numpy(rows: torch.Tensor) -> np.ndarray:
-    return rows.detach().cpu().numpy()
+def _check_loss(value: Number, where: str) -> Number:
+    if isinstance(value, torch.Tensor):
+        if value.numel() == 1 and not value.is_complex():
+            return value
+        raise InputError(
+            f"{where}: a loss of shape {tuple(value.shape)}, {value.dtype}; allowed: one number"
+        )
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: {value!r}; allowed: a number, or a tensor of one") from None
 
 
-def _entries(row: torch.Tensor, indices: torch.Tensor) -> np.ndarray:
-    return row.index_select(0, indices.to(row.device)).cpu().numpy()
+def _check_samples(samples: int | None, where: str) -> int | None:
+    if samples is None or _is_whole(samples, 1):
+        return samples
+    raise InputError(f"{where}: {samples!r} samples; allowed: 1 or more, or None")
+
+
+def _is_whole(value: object, least: int) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and bool(value >= least)
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if not _is_whole(value, least):
+        raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} on")
 
 
 def _check_families(window: int | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    families = [(window, 1)] if isinstance(window, int) else [(n, s) for n, s in window]
-    for length, stride in families:
-        if length < 3 or stride < 1:
-            raise InputError(
-                f"window: length {length}, stride {stride}; allowed: length >= 3, stride >= 1"
-            )
-    if not families or len(set(families)) != len(families):
-        raise InputError(f"window: {families}; allowed: one or more different (length, stride)")
-    return families
-
-
-def _per_layer(sizes: list[int], number: int, draw: np.random.Generator) -> np.ndarray:
-    """Indices into the flat parameters: up to ``number`` distinct ones of every layer."""
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    chosen = [
-        start + np.sort(draw.choice(size, min(number, size), replace=False))
-        for start, size in zip(starts, sizes, strict=True)
-    ]
-    return np.concatenate(chosen).astype(np.int64)
+    try:
+        pairs = [(window, 1)] if not isinstance(window, Iterable) else [(n, s) for n, s in window]
+    except (TypeError, ValueError):
+        pairs = []
+    fit = all(_is_whole(n, MIN_POSITIONS) and _is_whole(s, 1) for n, s in pairs)
+    if not pairs or not fit or len(set(pairs)) != len(pairs):
+        raise InputError(
+            f"window: {window!r}; allowed: a length of {MIN_POSITIONS} or more, or different pairs "
+            "(length, stride) with stride 1 or more"
+        )
+    return [(int(n), int(s)) for n, s in pairs]

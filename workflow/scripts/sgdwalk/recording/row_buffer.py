@@ -1,14 +1,13 @@
-"""Large row buffers: on the device if they fit, else in host memory, else in a mapped file."""
+"""Large row buffers: on the device, in host memory, or in a mapped file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-_SHARE = 0.5  # of what is free when the buffer is made; the rest is left to training
+from sgdwalk.errors import InputError
 
 
 class RowBuffer:
@@ -19,13 +18,15 @@ class RowBuffer:
         columns: P.
         dtype: of the elements.
         device: where the rows come from.
-        host_memory: bytes of host memory it may take; None for half of what is free.
-        file: path for a mapped file, used (and made) only if memory is too small.
+        place: where to keep them: ``device``, ``host`` or ``file``.
+        file: path for a mapped file; made, and all of it allocated, only if that is the place.
 
     Attributes:
-        place: ``device``, ``host`` or ``file``.
-        count: rows filled.
+        count: rows filled; its owner adds to it.
         saved: rows of these that are on disk as well.
+
+    Raises:
+        InputError: if the file cannot be made.
     """
 
     def __init__(
@@ -34,23 +35,21 @@ class RowBuffer:
         columns: int,
         dtype: torch.dtype,
         device: torch.device,
-        host_memory: int | None,
+        place: str,
         file: Path,
     ):
-        size = rows * columns * dtype.itemsize
         self._file: Path | None = None
-        if device.type == "cuda" and size <= _SHARE * torch.cuda.mem_get_info(device)[0]:
-            self.place = "device"
+        self._source = device
+        if place == "device":
             self.data = torch.empty(rows, columns, dtype=dtype, device=device)
-        elif size <= (_SHARE * _free_host_memory() if host_memory is None else host_memory):
-            self.place = "host"
+        elif place == "host":
             self.data = torch.empty(rows, columns, dtype=dtype, pin_memory=device.type == "cuda")
         else:
-            self.place = "file"
             self._file = file
-            self.data = torch.from_file(
-                str(file), shared=True, size=rows * columns, dtype=dtype
-            ).view(rows, columns)
+            size = rows * columns
+            _allocate(file, size * dtype.itemsize)
+            self.data = torch.from_file(str(file), shared=True, size=size, dtype=dtype)
+            self.data = self.data.view(rows, columns)
         self.count = self.saved = 0
 
     @property
@@ -60,34 +59,40 @@ class RowBuffer:
 
     def filled(self) -> torch.Tensor:
         """(count, P) view of the rows filled so far."""
+        self._settle()
         return self.data[: self.count]
 
     def unsaved(self) -> torch.Tensor:
         """(count - saved, P) view of the rows that are not on disk."""
+        self._settle()
         return self.data[self.saved : self.count]
 
-    def append(self, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Fill the next row with tensors flattened one after the other; returns that row."""
-        row = self.data[self.count]
-        with torch.no_grad():
-            flat = [tensor.reshape(-1) for tensor in tensors]
-            if row.device == flat[0].device:
-                torch.cat(flat, out=row)
-            else:
-                row.copy_(torch.cat(flat))
-        self.count += 1
-        return row
+    def next_row(self) -> torch.Tensor:
+        """(P,) view of the next row, for the caller to fill; `count` then says that it is."""
+        return self.data[self.count]
+
+    def _settle(self) -> None:
+        """Wait for copies from the device that are still on their way."""
+        if self._source.type == "cuda" and self.data.device.type == "cpu":
+            torch.cuda.current_stream(self._source).synchronize()
 
     def clear(self) -> None:
         """Forget all rows; memory is kept for the next ones."""
         self.count = self.saved = 0
 
     def close(self) -> None:
-        """Remove the mapped file, if there is one."""
+        """Give the memory back, and remove the mapped file if there is one."""
         self.data = self.data[:0].clone()
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
 
-def _free_host_memory() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _allocate(file: Path, size: int) -> None:
+    """Take all of the disk now: a disk that is full later would be a bus error."""
+    try:
+        with open(file, "wb") as made:
+            if size:
+                os.posix_fallocate(made.fileno(), 0, size)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise InputError(f"{file}: {size / 1e9:.3g} GB cannot be kept: {error.strerror}") from error

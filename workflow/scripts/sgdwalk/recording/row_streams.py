@@ -1,91 +1,131 @@
 """Append-only streams of rows on disk: what a killed program had recorded is still there.
 
-A stream is a file of rows of one shape and type, written once, in order. A point to come back to
-is the list of the streams' lengths at that time: to resume is to cut every stream to its length
-then. Files that a point does not know are left-overs of work done after it and are removed.
+A stream is a file of rows of one shape and type, written once, in order, after a header that says
+which. Rows go to the system as they come, so they outlive the program; `commit` makes them outlive
+the machine. A point to come back to is the list of the streams' lengths at that time: to resume is
+to cut every stream to its length then. Files that a point does not know are left-overs of work
+done after it and are removed.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 
+_HEADER = 512  # bytes a header is padded to a multiple of
+Lengths = Mapping[str, int]
+
 
 @dataclass
 class _Stream:
-    file: BinaryIO
+    path: Path
+    descriptor: int
+    header: int
     shape: tuple[int, ...]
     dtype: np.dtype
     rows: int
-    synced: int
+    synced: int = 0
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
 class Journal:
     """A folder of streams.
 
     Args:
-        folder: where the streams live; made if it does not exist.
-        lengths: what ``lengths()`` gave at the point to resume from; None begins afresh and
-            removes the streams of an earlier attempt.
+        folder: where the streams live.
+        lengths: what ``lengths()`` gave at the point to resume from; None takes up every stream
+            there is with its whole rows.
 
     Raises:
-        InputError: if a stream of the point is missing or shorter than it was.
+        InputError: if a stream of the point is missing, shorter than it was, or none.
     """
 
-    def __init__(
-        self, folder: Path, lengths: Mapping[str, tuple[int, list[int], str]] | None = None
-    ):
+    def __init__(self, folder: Path, lengths: Lengths | None = None):
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._streams: dict[str, _Stream] = {}
         self._kept: set[str] = set(lengths or {})
         self._dropped: set[str] = set()
+        if lengths is None:
+            for path in sorted(self.folder.glob("*.rows")):
+                self._reopen(path.stem, None)
+            return
         for path in self.folder.glob("*.rows"):
             if path.stem not in self._kept:
                 path.unlink()
-        for name, (rows, shape, dtype) in (lengths or {}).items():
-            self._reopen(name, rows, tuple(shape), np.dtype(dtype))
+        for name, rows in lengths.items():
+            self._reopen(name, rows)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.rows"
 
-    def _reopen(self, name: str, rows: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def _reopen(self, name: str, rows: int | None) -> None:
         path = self._path(name)
-        size = rows * _row_bytes(shape, dtype)
-        if not path.exists() or path.stat().st_size < size:
-            raise InputError(
-                f"{path}: missing or shorter than the {size} bytes it had at the point"
-            )
-        os.truncate(path, size)
-        file = open(path, "ab", buffering=1 << 16)  # noqa: SIM115 (closed by close)
-        self._streams[name] = _Stream(file, shape, dtype, rows, rows)
+        try:
+            header, shape, dtype = _read_header(path)
+        except (OSError, ValueError) as error:
+            if rows is None:
+                return  # killed before the header was whole: no row was there either
+            raise InputError(f"{path}: missing, or not a stream of rows ({error})") from error
+        stream = _Stream(path, os.open(path, os.O_WRONLY | os.O_APPEND), header, shape, dtype, 0)
+        there = (path.stat().st_size - header) // max(1, stream.row_bytes)
+        if rows is not None and there < rows and stream.row_bytes:
+            os.close(stream.descriptor)
+            raise InputError(f"{path}: holds {there} rows; it had {rows} at the point")
+        stream.rows = stream.synced = there if rows is None else rows
+        os.truncate(path, header + stream.rows * stream.row_bytes)
+        self._streams[name] = stream
 
     def append(self, name: str, row: np.ndarray | np.generic) -> None:
         """Add one row to a stream; the first row fixes the stream's shape and type."""
         self.extend(name, np.asarray(row)[None])
 
     def extend(self, name: str, rows: np.ndarray) -> None:
-        """Add several rows, (n, *shape), to a stream."""
+        """Add several rows, (n, *shape), to a stream.
+
+        Raises:
+            OSError: if the disk does not take them; those before are kept.
+        """
         rows = np.asarray(rows, order="C")
         shape = rows.shape[1:]
         stream = self._streams.get(name)
         if stream is None:
-            file = open(self._path(name), "wb", buffering=1 << 16)  # noqa: SIM115
-            stream = self._streams[name] = _Stream(file, shape, rows.dtype, 0, 0)
+            stream = self._streams[name] = self._begin(name, shape, rows.dtype)
         if shape != stream.shape or rows.dtype != stream.dtype:
             raise InputError(
                 f"stream {name}: row {shape} {rows.dtype}; "
                 f"allowed: {stream.shape} {stream.dtype} as the rows before"
             )
-        stream.file.write(rows.reshape(-1).view(np.uint8).data)
+        _write(stream.descriptor, rows)
         stream.rows += len(rows)
+
+    def _begin(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> _Stream:
+        described = dtype.str if dtype.names is None else dtype.descr
+        line = json.dumps({"shape": list(shape), "dtype": described}).encode() + b"\n"
+        header = -(-len(line) // _HEADER) * _HEADER
+        path = self._path(name)
+        mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        descriptor = os.open(path, mode, 0o666)
+        _write(descriptor, np.frombuffer(line.ljust(header, b"\0"), np.uint8))
+        return _Stream(path, descriptor, header, shape, dtype, 0)
+
+    def cut(self, name: str, rows: int) -> None:
+        """Take away the rows of a stream beyond a number of them."""
+        stream = self._streams.get(name)
+        if stream is not None and stream.rows > rows:
+            os.truncate(stream.path, stream.header + rows * stream.row_bytes)
+            stream.rows = rows
+            stream.synced = min(stream.synced, rows)
 
     def rows(self, name: str) -> int:
         """Rows a stream holds; 0 if it has none yet."""
@@ -94,11 +134,10 @@ class Journal:
     def read(self, name: str) -> np.ndarray:
         """All rows of a stream, (rows, *shape), mapped from the file and read-only."""
         stream = self._streams[name]
-        stream.file.flush()
-        if stream.rows == 0 or 0 in stream.shape:
-            return np.zeros((stream.rows, *stream.shape), stream.dtype)
         shape = (stream.rows, *stream.shape)
-        return np.memmap(self._path(name), stream.dtype, mode="r", shape=shape)
+        if stream.rows == 0 or 0 in stream.shape:
+            return np.zeros(shape, stream.dtype)
+        return np.memmap(stream.path, stream.dtype, mode="r", offset=stream.header, shape=shape)
 
     def drop(self, name: str) -> None:
         """Forget a stream; its file stays as long as the last point needs it."""
@@ -110,24 +149,23 @@ class Journal:
         self._remove(name)
 
     def _remove(self, name: str) -> None:
-        self._streams.pop(name).file.close()
+        os.close(self._streams.pop(name).descriptor)
         self._path(name).unlink(missing_ok=True)
 
-    def flush(self, sync: bool) -> None:
-        """Hand all rows to the system; with sync also to the disk, as far as they are new."""
-        for stream in self._streams.values():
-            stream.file.flush()
-            if sync and stream.synced < stream.rows:
-                os.fsync(stream.file.fileno())
-                stream.synced = stream.rows
+    def commit(self, names: Iterable[str] | None = None) -> None:
+        """Wait until the disk has the rows of streams: those named, or all."""
+        for name in list(self._streams) if names is None else names:
+            stream = self._streams.get(name)
+            if stream is None or stream.synced == stream.rows:
+                continue
+            os.fsync(stream.descriptor)
+            if stream.synced == 0:  # the name of a new file is its folder's
+                _sync_folder(self.folder)
+            stream.synced = stream.rows
 
-    def lengths(self) -> dict[str, tuple[int, list[int], str]]:
-        """What to hand back to ``Journal`` to resume here: name -> (rows, shape, dtype)."""
-        return {
-            name: (stream.rows, list(stream.shape), stream.dtype.str)
-            for name, stream in self._streams.items()
-            if name not in self._dropped
-        }
+    def lengths(self) -> dict[str, int]:
+        """What to hand back to ``Journal`` to resume here: rows by name."""
+        return {n: s.rows for n, s in self._streams.items() if n not in self._dropped}
 
     def point_written(self) -> None:
         """Say that ``lengths()`` is now safe on disk: streams only an older point needed go."""
@@ -139,9 +177,31 @@ class Journal:
     def close(self) -> None:
         """Close all files; they stay on disk."""
         for stream in self._streams.values():
-            stream.file.close()
+            os.close(stream.descriptor)
         self._streams = {}
 
 
-def _row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+def _write(descriptor: int, rows: np.ndarray) -> None:
+    """All of an array's bytes: the system may take a part at a time."""
+    data = rows.reshape(-1).view(np.uint8).data
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _read_header(path: Path) -> tuple[int, tuple[int, ...], np.dtype]:
+    with open(path, "rb") as file:
+        line = file.readline(1 << 20)
+    told: dict[str, Any] = json.loads(line)
+    described = told["dtype"]
+    if not isinstance(described, str):
+        described = [(n, t, *(tuple(s) for s in rest)) for n, t, *rest in described]
+    header = -(-len(line) // _HEADER) * _HEADER
+    return header, tuple(told["shape"]), np.dtype(described)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

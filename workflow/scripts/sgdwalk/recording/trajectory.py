@@ -12,7 +12,6 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
-from sgdwalk.recording.window_families import family_key
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Window:
         loss: (T,) minibatch loss at each position.
         step: (T,) steps taken before each position.
         probe_loss: (T,) loss of the fixed probe batch, or None.
+        partial: whether it is shorter than its family's: the walk ended, or was broken, in it.
     """
 
     length: int
@@ -36,6 +36,7 @@ class Window:
     loss: np.ndarray
     step: np.ndarray
     probe_loss: np.ndarray | None
+    partial: bool = False
 
 
 class Trajectory:
@@ -57,6 +58,9 @@ class Trajectory:
         gradient_norm: (steps,) norm of every minibatch gradient.
         batch_size: (steps,) samples of every minibatch; None where the loop did not tell.
         epochs: dict of arrays, one row per epoch.
+        resumed: (R, 2) for every time that recording went on with the walk: its first step then,
+            and the recorded step whose position that took up: the same step where it went on at
+            the end, an earlier one where it went back, -1 for a gap. No window is across it.
 
     Raises:
         InputError: one line for a missing, foreign, old, truncated or damaged file.
@@ -75,14 +79,18 @@ class Trajectory:
             self.gradient_norm = _array(file["steps"], "gradient_norm")
             told = "batch_size" in file["steps"]
             self.batch_size = _array(file["steps"], "batch_size") if told else None
+            self.resumed = np.zeros((0, 2), np.int64)
+            if "resumed" in file:
+                parts = [file["resumed"][name][()] for name in ("step", "taken_up")]
+                self.resumed = np.stack(parts, axis=1)
             self.epochs = {name: data[()] for name, data in file["epochs"].items()}
 
     @cached_property
     def windows(self) -> list[Window]:
-        """All whole windows, by stride, then length, then start."""
+        """All windows, by stride, family's length and start; shorter ones are marked partial."""
         with self._checked() as file:
-            windows = [_window(group) for group in file["windows"].values()]
-        return sorted(windows, key=lambda w: (w.stride, w.length, w.start))
+            windows = {key: _window(group) for key, group in file["windows"].items()}
+        return [windows[key] for key in sorted(windows, key=_order)]
 
     @cached_property
     def gradients(self) -> dict[str, np.ndarray]:
@@ -119,12 +127,11 @@ class Trajectory:
         return hdf5.opened(self.path, "trajectory", checked=True)
 
     def _optional(self, window: Window, name: str) -> np.ndarray:
-        family = family_key(window.length, window.stride)
-        key = f"windows/{family}-{window.start:09d}/{name}"
         with self._checked() as file:
-            if key not in file:
+            group = next(g for g in file["windows"].values() if _of(g, window))
+            if name not in group:
                 raise InputError(f"{self.path}: recorded without {name} (recording.{name}: true)")
-            return file[key][()]
+            return group[name][()]
 
 
 def _window(group: h5py.Group) -> Window:
@@ -133,9 +140,21 @@ def _window(group: h5py.Group) -> Window:
     if gram.shape != (length - 1, length - 1) or loss.shape != (length,) or step.shape != (length,):
         raise ValueError(f"{group.name}: arrays do not fit a window of {length} positions")
     probe = group["probe_loss"][()] if "probe_loss" in group else None
-    return Window(
-        length, int(group.attrs["stride"]), int(group.attrs["start"]), gram, loss, step, probe
-    )
+    stride, start = int(group.attrs["stride"]), int(group.attrs["start"])
+    partial = bool(group.attrs.get("partial", False))
+    return Window(length, stride, start, gram, loss, step, probe, partial)
+
+
+def _order(key: str) -> tuple[int, int, int]:
+    """Stride, length of the family and start, from a window's name."""
+    family, start = key.rsplit("-", 1)
+    length, stride = map(int, family.split("x"))
+    return stride, length, int(start)
+
+
+def _of(group: h5py.Group, window: Window) -> bool:
+    told = {name: int(group.attrs[name]) for name in ("length", "stride", "start")}
+    return all(getattr(window, name) == value for name, value in told.items())
 
 
 def _array(group: h5py.Group, name: str) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,20 @@ from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.window_families import family_key
 
 EPOCH_VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+# A row says that a window is closed: it is written after all else of that window.
+CLOSED = np.dtype([("start", "i8"), ("length", "i8"), ("error", "f8"), ("float64", "i8")])
+RESUMED = np.dtype([("step", "i8"), ("taken_up", "i8")])
+_STEP_MEANINGS = {
+    "loss": "minibatch loss at the position before each step",
+    "probe_loss": "loss of the fixed probe batch at that position",
+    "gradient_norm": "Euclidean norm of the minibatch gradient",
+}
+_GRADIENT_MEANINGS = {
+    "sample_index": "flat index of gradient entries, drawn uniformly at each step",
+    "sample_value": "minibatch gradient at those entries",
+    "series_gradient": "minibatch gradient at fixed coordinates, every step",
+    "series_position": "position at fixed coordinates, every step",
+}
 
 
 @dataclass(frozen=True)
@@ -21,80 +36,139 @@ class Layout:
     """What does not change while a walk is recorded.
 
     Attributes:
-        layers: name and shape of every trainable parameter tensor, in order.
+        layers: name and real numbers of every parameter tensor, in order.
         families: (length, stride) of the windows.
+        dtype: of positions and gradients.
+        samples: gradient entries drawn per step.
+        probe: whether the loss of a fixed batch is recorded.
         series: (C,) indices of the coordinates recorded at every step.
         epoch_entries: (E,) indices of the entries of the mean gradient kept per epoch.
         origin: where the run comes from.
     """
 
-    layers: list[tuple[str, tuple[int, ...]]]
+    layers: list[tuple[str, int]]
     families: list[tuple[int, int]]
-    series: np.ndarray
-    epoch_entries: np.ndarray
+    dtype: str
+    samples: int
+    probe: bool
+    series: list[int]
+    epoch_entries: list[int]
     origin: dict[str, Any]
+
+    def step_rows(self) -> np.dtype:
+        """Type of the one row that a step writes."""
+        count, value = len(self.series), np.dtype(self.dtype).str
+        fields: list[tuple[Any, ...]] = [("loss", "<f8"), ("told", "|i1"), ("batch_size", "<i8")]
+        fields += [("gradient_norm", "<f8")]
+        if self.probe:
+            fields += [("probe_loss", "<f8")]
+        if self.samples:
+            fields += [("sample_index", "<i8", (self.samples,))]
+            fields += [("sample_value", value, (self.samples,))]
+        if count:
+            fields += [("series_gradient", value, (count,)), ("series_position", value, (count,))]
+        return np.dtype(fields)
+
+    def described(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> Layout:
+        """From what `described` gave, after JSON."""
+        pairs = {name: [tuple(p) for p in described[name]] for name in ("layers", "families")}
+        return cls(**{**described, **pairs})
+
+
+def first_diverged(journal: Journal) -> int | None:
+    """First step of those at the end whose losses were told and are not finite, or None."""
+    if not journal.rows("steps"):
+        return None
+    steps = journal.read("steps")
+    told = np.flatnonzero(steps["told"])
+    finite = np.flatnonzero(np.isfinite(steps["loss"][told]))
+    after = told[finite[-1] + 1 :] if len(finite) else told
+    return int(after[0]) if len(after) else None
+
+
+def _has(steps: np.ndarray, name: str) -> bool:
+    return name in (steps.dtype.names or ())
 
 
 def assemble(
     path: Path, journal: Journal, layout: Layout, interrupted: bool, diverged_at: int | None
 ) -> None:
     """Write a whole trajectory file from a recorder's streams."""
+    steps = journal.read("steps") if journal.rows("steps") else np.zeros(0, layout.step_rows())
     with hdf5.create(path, "trajectory", layout.origin) as file:
-        file.attrs["parameters"] = sum(int(np.prod(shape)) for _, shape in layout.layers)
-        file.attrs["steps"] = journal.rows("loss")
+        file.attrs["parameters"] = sum(size for _, size in layout.layers)
+        file.attrs["steps"] = len(steps)
         file.attrs["interrupted"] = interrupted
         # -1 stands for "never": an HDF5 attribute cannot be None
         file.attrs["diverged_at"] = -1 if diverged_at is None else diverged_at
         names = np.array([name for name, _ in layout.layers], h5py.string_dtype())
-        sizes = [int(np.prod(shape)) for _, shape in layout.layers]
         group = file.create_group("layers")
         hdf5.put(group, "name", names, "name of each parameter tensor")
-        hdf5.put(group, "size", np.array(sizes), "parameters in each parameter tensor")
-        _write_steps(file.create_group("steps"), journal)
+        sizes = np.array([size for _, size in layout.layers])
+        hdf5.put(group, "size", sizes, "parameters in each parameter tensor")
+        _write_steps(file.create_group("steps"), steps)
+        _write_resumed(file, journal)
         windows = file.create_group("windows")
         for length, stride in layout.families:
-            _write_family(windows, journal, length, stride)
+            _write_family(windows, journal, steps, length, stride)
         _write_epochs(file.create_group("epochs"), journal, layout)
-        _write_gradients(file.create_group("gradients"), journal, layout)
+        _write_gradients(file.create_group("gradients"), journal, steps, layout)
 
 
-def _write_steps(group: h5py.Group, journal: Journal) -> None:
-    for name, meaning in (
-        ("loss", "minibatch loss at the position before each step"),
-        ("probe_loss", "loss of the fixed probe batch at that position"),
-        ("gradient_norm", "Euclidean norm of the minibatch gradient"),
-    ):
-        if journal.rows(name):
-            hdf5.put(group, name, journal.read(name), meaning)
-    if journal.rows("batch_size") == journal.rows("loss") > 0:  # told at every step
-        hdf5.put(group, "batch_size", journal.read("batch_size"), "samples of each minibatch")
-
-
-def _write_family(windows: h5py.Group, journal: Journal, length: int, stride: int) -> None:
-    family = family_key(length, stride)
-    if not journal.rows(f"gram-{family}"):
+def _write_steps(group: h5py.Group, steps: np.ndarray) -> None:
+    if not len(steps):
         return
-    loss = journal.read("loss")
-    for index, gram in enumerate(journal.read(f"gram-{family}")):
-        start = index * length * stride
-        steps = start + stride * np.arange(length)
+    for name, meaning in _STEP_MEANINGS.items():
+        if _has(steps, name):
+            hdf5.put(group, name, steps[name], meaning)
+    if steps["batch_size"].min() > 0:  # told at every step
+        hdf5.put(group, "batch_size", steps["batch_size"], "samples of each minibatch")
+
+
+def _write_resumed(file: h5py.File, journal: Journal) -> None:
+    if not journal.rows("resumed"):
+        return
+    group, rows = file.create_group("resumed"), journal.read("resumed")
+    hdf5.put(group, "step", rows["step"], "first step of each later part of the walk", "step")
+    meaning = "recorded step whose position it took up; -1 if it was none"
+    hdf5.put(group, "taken_up", rows["taken_up"], meaning, "step")
+
+
+def _write_family(
+    windows: h5py.Group, journal: Journal, steps: np.ndarray, length: int, stride: int
+) -> None:
+    family = family_key(length, stride)
+    if not journal.rows(f"closed-{family}"):
+        return
+    weights = 0
+    closed = journal.read(f"closed-{family}")
+    for index, (start, count, error, float64) in enumerate(closed.tolist()):
+        step = start + stride * np.arange(count)
         group = windows.create_group(f"{family}-{start:09d}")
-        group.attrs["length"], group.attrs["stride"], group.attrs["start"] = length, stride, start
-        error, float64_products = journal.read(f"made-{family}")[index]
+        group.attrs["length"], group.attrs["stride"], group.attrs["start"] = count, stride, start
+        group.attrs["partial"] = count < length
         group.attrs["float32_error"] = error
-        group.attrs["float64_products"] = bool(float64_products)
+        group.attrs["float64_products"] = bool(float64)
+        increments = slice(count - 1)
+        gram = journal.read(f"gram-{family}")[index, increments, increments]
         hdf5.put(group, "gram", gram, "inner products of increments", "parameter^2")
-        hdf5.put(group, "loss", loss[steps], "minibatch loss at each position")
-        hdf5.put(group, "step", steps, "optimizer steps taken before each position", "step")
-        if journal.rows("probe_loss"):
-            probe = journal.read("probe_loss")[steps]
+        hdf5.put(group, "loss", steps["loss"][step], "minibatch loss at each position")
+        hdf5.put(group, "step", step, "optimizer steps taken before each position", "step")
+        if _has(steps, "probe_loss"):
+            probe = steps["probe_loss"][step]
             hdf5.put(group, "probe_loss", probe, "loss of the fixed probe batch")
         if journal.rows(f"layers-{family}"):
-            layers = journal.read(f"layers-{family}")[index]
+            layers = journal.read(f"layers-{family}")[index, :, increments, increments]
             hdf5.put(group, "layer_grams", layers, "Gram matrix per layer", "parameter^2")
         if journal.rows(f"weights-{family}"):
-            rows = journal.read(f"weights-{family}")[index * length : (index + 1) * length]
+            rows = journal.read(f"weights-{family}")[weights : weights + count]
             hdf5.put(group, "weights", rows, "raw positions", "parameter")
+            weights += count
 
 
 def _write_epochs(group: h5py.Group, journal: Journal, layout: Layout) -> None:
@@ -103,25 +177,26 @@ def _write_epochs(group: h5py.Group, journal: Journal, layout: Layout) -> None:
         hdf5.put(group, "step", table[:, 0].astype(np.int64), "steps taken at the end", "step")
         for column, name in enumerate(EPOCH_VALUES, start=1):
             hdf5.put(group, name, table[:, column], name.replace("_", " ") + " of the epoch")
-    if journal.rows("noise_norm"):
+    if journal.rows("mean_gradient"):  # the last that an epoch writes
+        whole = journal.rows("mean_gradient")
         for name, meaning in (
             ("noise_norm", "norm of each minibatch gradient minus the epoch's mean gradient"),
             ("noise_gram", "inner products of those differences, first steps of the epoch"),
             ("mean_gradient_norm", "norm of the epoch's mean minibatch gradient"),
             ("mean_gradient", "entries of the epoch's mean minibatch gradient"),
         ):
-            hdf5.put(group, name, journal.read(name), meaning)
+            hdf5.put(group, name, journal.read(name)[:whole], meaning)
         hdf5.put(group, "mean_gradient_index", layout.epoch_entries, "flat index of the entries")
 
 
-def _write_gradients(group: h5py.Group, journal: Journal, layout: Layout) -> None:
-    for name, meaning in (
-        ("sample_index", "flat index of gradient entries, drawn uniformly at each step"),
-        ("sample_value", "minibatch gradient at those entries"),
-        ("series_gradient", "minibatch gradient at fixed coordinates, every step"),
-        ("series_position", "position at fixed coordinates, every step"),
-    ):
-        if journal.rows(name):
-            hdf5.put(group, name, journal.read(name), meaning)
-    if len(layout.series):
+def _write_gradients(
+    group: h5py.Group, journal: Journal, steps: np.ndarray, layout: Layout
+) -> None:
+    for name, meaning in _GRADIENT_MEANINGS.items():
+        if _has(steps, name) and len(steps):
+            hdf5.put(group, name, steps[name], meaning)
+    if layout.series:
         hdf5.put(group, "series_index", layout.series, "flat index of the fixed coordinates")
+    if journal.rows("end"):
+        last = journal.read("end")[-1]
+        hdf5.put(group, "series_end", last, "position at those coordinates after the last step")

@@ -18,6 +18,21 @@ class Windowed(Protocol):
         """Recorded positions."""
 
 
+class Recorded(Windowed, Protocol):
+    """A window as it was recorded."""
+
+    @property
+    def start(self) -> int:
+        """Steps taken before the first position."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether it is shorter than its family's."""
+
+
+LEAST_ANALYSED = 20  # positions of a shorter window: lags up to 10, which a line can be fitted to
+
+R = TypeVar("R", bound=Recorded)
 W = TypeVar("W", bound=Windowed)
 
 
@@ -30,6 +45,21 @@ def first_family(windows: Sequence[W]) -> list[W]:
     """Windows of the shortest stride and, of those, of the shortest length, in their order."""
     first = min(((w.stride, w.length) for w in windows), default=None)
     return [w for w in windows if (w.stride, w.length) == first]
+
+
+def without_remnants(windows: Sequence[R]) -> list[R]:
+    """Windows that are analysed: whole ones; shorter ones only at strides that have no whole one.
+
+    A shorter one is analysed if it has at least `LEAST_ANALYSED` positions, and once: families of
+    one stride end in the same remnant.
+    """
+    whole = [w for w in windows if not w.partial]
+    strides = {w.stride for w in whole}
+    remnants = {}
+    for w in windows:
+        if w.partial and w.stride not in strides and w.length >= LEAST_ANALYSED:
+            remnants[w.stride, w.start, w.length] = w
+    return whole + list(remnants.values()) if remnants else whole
 
 
 def families_that_fit(families: Sequence[Mapping[str, int]], steps: int) -> list[Mapping[str, int]]:

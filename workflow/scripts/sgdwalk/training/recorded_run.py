@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,9 @@ def train_recorded(
         progress.started_beside(folder.others())
     wanted = checkpoint_steps(recording.checkpoints, training.steps)
     saved = folder.work / "checkpoints"
+    streams = folder.work / "streams"
+    if point is None:  # without a point, nothing can go on from what was recorded
+        shutil.rmtree(streams, ignore_errors=True)
     recorder = TrajectoryRecorder(
         run.model,
         folder.work / "trajectory.h5",
@@ -93,9 +97,9 @@ def train_recorded(
         coordinates_per_layer=recording.coordinates_per_layer,
         seed=training.seed,
         origin=origin,
-        folder=folder.work / "streams",
+        folder=streams,
         resumable=True,
-        resume=point and point["recorder"],
+        resume=False if point is None else point["recorder"],
         host_memory=machine.host_memory,
     )
 

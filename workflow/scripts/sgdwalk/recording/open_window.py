@@ -1,0 +1,130 @@
+"""The window that is being filled, and how it becomes a Gram matrix on disk."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sgdwalk.recording.gram import Gram, window_gram
+from sgdwalk.recording.notices import Pace, say
+from sgdwalk.recording.ranks import Ranks
+from sgdwalk.recording.row_buffer import RowBuffer
+from sgdwalk.recording.row_streams import Journal
+from sgdwalk.recording.trajectory_writer import CLOSED
+from sgdwalk.recording.window_families import family_key
+
+MIN_POSITIONS = 3  # two increments: fewer say nothing
+
+
+class OpenWindow:
+    """Windows of one length and stride, one after the other.
+
+    Args:
+        length: positions.
+        stride: steps between them.
+        buffer: (length, P) rows.
+
+    Attributes:
+        start: step of the first position of the open window.
+    """
+
+    def __init__(self, length: int, stride: int, buffer: RowBuffer):
+        self.length, self.stride, self.buffer = length, stride, buffer
+        self.start = 0
+
+    @property
+    def family(self) -> str:
+        """Name of the windows of this length and stride in files."""
+        return family_key(self.length, self.stride)
+
+    @property
+    def closed(self) -> str:
+        """Stream of the windows that are closed."""
+        return f"closed-{self.family}"
+
+    @property
+    def rows(self) -> str:
+        """Stream of the positions that are saved before the window is closed."""
+        return f"positions-{self.family}-{self.start}"
+
+    def due(self, step: int) -> bool:
+        """Whether the position at a step belongs to these windows."""
+        return step % self.stride == 0
+
+    def next_row(self, step: int) -> torch.Tensor:
+        """(P,) row to be filled with the position at a step."""
+        if not self.buffer.count:
+            self.start = step
+        return self.buffer.next_row()
+
+    def close(
+        self, journal: Journal | None, sizes: list[int] | None, weights: bool, ranks: Ranks
+    ) -> None:
+        """Turn the positions there are into a Gram matrix on disk, and begin the next window.
+
+        Args:
+            journal: where it goes; None on a process that does not write.
+            sizes: parameters per layer of this process, for one Gram matrix per layer; or None.
+            weights: whether the raw positions are kept too.
+            ranks: the processes, which all call this.
+        """
+        positions = self.buffer.filled()
+        made = self._gram(positions, sizes, ranks)
+        if made is not None and not made.matrix.isfinite().all():
+            positions = self._finite(positions, ranks)
+            made = self._gram(positions, sizes, ranks)
+        if made is not None and journal is not None:
+            self._write(journal, made, positions if weights else None, len(positions))
+        if journal is not None:
+            journal.drop(self.rows)
+        self.buffer.clear()
+
+    def _gram(self, positions: torch.Tensor, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+        if len(positions) < MIN_POSITIONS:
+            return None
+        first, last = self._step_of(0), self._step_of(len(positions) - 1)
+        made = window_gram(positions, sizes, Pace(f"Gram matrix of steps {first} to {last}"))
+        ranks.sum(made.matrix)
+        if made.layers is not None:
+            ranks.sum(made.layers)
+        return made
+
+    def _finite(self, positions: torch.Tensor, ranks: Ranks) -> torch.Tensor:
+        """The positions before the first that is not finite."""
+        bad = torch.stack([(~row.isfinite()).any() for row in positions])
+        first = int(ranks.sum(bad.double()).nonzero()[0])
+        say(f"the position at step {self._step_of(first)} is not finite; its window ends before it")
+        return positions[:first]
+
+    def _step_of(self, row: int) -> int:
+        return self.start + row * self.stride
+
+    def _write(
+        self, journal: Journal, made: Gram, weights: torch.Tensor | None, count: int
+    ) -> None:
+        gram, layers, raw = (f"{kind}-{self.family}" for kind in ("gram", "layers", "weights"))
+        # rows of a window whose closing was interrupted are cut away
+        before: np.ndarray = np.zeros(0, np.int64)
+        if journal.rows(self.closed):
+            before = journal.read(self.closed)["length"]
+        journal.cut(gram, len(before))
+        journal.append(gram, _padded(made.matrix, self.length - 1))
+        if made.layers is not None:
+            journal.cut(layers, len(before))
+            journal.append(layers, _padded(made.layers, self.length - 1))
+        if weights is not None:
+            journal.cut(raw, int(np.sum(before)))
+            journal.extend(raw, weights.cpu().numpy())
+        journal.commit(["steps", gram, layers, raw])
+        row = (self.start, count, made.error, made.float64_products)
+        journal.append(self.closed, np.array(row, CLOSED))
+        journal.commit([self.closed])
+
+
+def _padded(gram: torch.Tensor, size: int) -> np.ndarray:
+    """(..., size, size) with NaN beyond a smaller matrix."""
+    if gram.shape[-1] == size:
+        return gram.numpy()
+    whole = np.full((*gram.shape[:-2], size, size), np.nan)
+    whole[..., : gram.shape[-1], : gram.shape[-1]] = gram
+    return whole

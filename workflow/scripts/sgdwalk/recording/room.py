@@ -1,0 +1,99 @@
+"""Room for what is recorded: memory and disk that are free, and what to do when they are not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import torch
+
+from sgdwalk.errors import InputError
+
+_SHARE = 0.5  # of the memory that is free when recording starts; the rest is left to training
+_DISK_SHARE = 0.95
+
+
+class Room:
+    """Where buffers can be, given out in the order in which they are asked for.
+
+    Args:
+        device: of the parameters.
+        folder: where mapped files would be.
+        host_memory: bytes of host memory that may be taken; None for half of what is free.
+    """
+
+    def __init__(self, device: torch.device, folder: Path, host_memory: int | None):
+        self._free = {
+            "device": int(_SHARE * _free_on(device)),
+            "host": int(_SHARE * free_host_memory()) if host_memory is None else host_memory,
+            "file": int(_DISK_SHARE * shutil.disk_usage(folder).free),
+        }
+        self._folder = folder
+
+    def place(self, rows: int, columns: int, dtype: torch.dtype) -> str:
+        """``device``, ``host`` or ``file`` for a buffer, whose room is then taken.
+
+        Args:
+            rows: of the buffer.
+            columns: of the buffer.
+            dtype: of its elements.
+
+        Raises:
+            InputError: if there is none, with what would fit.
+        """
+        row = columns * dtype.itemsize
+        size = rows * row
+        for name in ("device", "host", "file"):
+            if size <= self._free[name]:
+                self._free[name] -= size
+                return name
+        most = max(self._free.values())
+        raise InputError(
+            f"window: {rows} positions of {columns} parameters need {gigabytes(size)}; free are "
+            f"{gigabytes(self._free['host'])} of memory for it and {gigabytes(self._free['file'])} "
+            f"in {self._folder}; allowed: windows of {most // max(1, row)} positions or fewer"
+        )
+
+    def keep_free(self, size: int) -> None:
+        """Set aside disk for files that will be written.
+
+        Raises:
+            InputError: if there is not as much.
+        """
+        if size > self._free["file"]:
+            raise InputError(
+                f"{self._folder}: {gigabytes(self._free['file'])} free, and what is kept of a "
+                f"window needs {gigabytes(size)}; allowed: a shorter window, or more room"
+            )
+        self._free["file"] -= size
+
+
+def gigabytes(size: float) -> str:
+    """A number of bytes, for people."""
+    return f"{size / 1e9:.3g} GB"
+
+
+def free_host_memory() -> int:
+    """Bytes of host memory that this process can still take: of the machine and of its group."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable")) * 1024
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())  # "max" where there is none
+        free = min(free, limit - int((group / "memory.current").read_text()))
+    except (OSError, ValueError, StopIteration):
+        pass
+    return max(0, free)
+
+
+def _free_on(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def is_lack(error: BaseException) -> bool:
+    """Whether an error is a lack of memory, or of a disk that takes what is written."""
+    if isinstance(error, OSError | MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "allocate" in str(error)
