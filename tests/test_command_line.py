@@ -70,13 +70,76 @@ def test_a_bad_file_is_one_line(command, tmp_path, capsys):
         assert said in error
 
 
-def test_a_walk_without_a_whole_window_is_one_line(tmp_path, capsys):
+def cut_off(path, steps):
+    """What a loop leaves that is killed, from a process of its own."""
+    loop = f"""
+import os, torch, sgdwalk
+model = torch.nn.Linear(50, 1)
+recorder = sgdwalk.TrajectoryRecorder(model, {str(path)!r}, window=20)
+for step in range({steps}):
+    recorder.record(0.5)
+    torch.nn.init.normal_(model.weight)
+print("recorded", flush=True)
+input()
+os._exit(1)
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", loop], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_recovering_what_a_killed_loop_left(tmp_path, capsys):
+    path = tmp_path / "t.h5"
+    process = cut_off(path, 47)
+    assert process.stdout.readline() == "recorded\n"
+    assert main(["info", str(path)]) == 0
+    assert f"process {process.pid} on " in capsys.readouterr().out
+    assert main(["recover", str(path)]) == 2
+    assert f"process {process.pid} on " in capsys.readouterr().err
+    process.communicate("go\n")
+    assert main(["info", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert f"cut off after 47 steps; `sgdwalk recover {path}` makes a file of them" in said
+    assert main(["recover", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "47 steps of a walk in 51 parameters" in said
+    assert "2 windows of 20 positions" in said
+    assert "interrupted" in said
+    assert main(["recover", str(path)]) == 2
+    assert "it is whole already" in capsys.readouterr().err
+    assert main(["recover", str(tmp_path / "none.h5")]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_looking_at_a_recording_of_this_process_does_not_break_its_lock(tmp_path, capsys):
+    model = torch.nn.Linear(3, 1)
+    with sgdwalk.TrajectoryRecorder(model, tmp_path / "t.h5", window=5) as recorder:
+        recorder.record(0.5)
+        assert main(["info", str(tmp_path / "t.h5")]) == 0
+        assert "this process is recording it" in capsys.readouterr().out
+        other = cut_off(tmp_path / "t.h5", 3)
+        assert "recorded" not in other.communicate("go")[0]
+
+
+def test_a_shorter_window_is_analysed_where_there_is_no_whole_one(tmp_path, capsys):
+    model = torch.nn.Linear(30, 1)
+    with sgdwalk.TrajectoryRecorder(model, tmp_path / "t.h5", window=100) as recorder:
+        for _ in range(40):
+            recorder.record(0.5)
+            torch.nn.init.normal_(model.weight)
+    assert main(["info", str(tmp_path / "t.h5")]) == 0
+    assert "1 window of 40 positions, one every step (shorter than" in capsys.readouterr().out
+    assert main(["analyse", str(tmp_path / "t.h5")]) == 0
+    assert "\n1-40 " in capsys.readouterr().out
+
+
+def test_a_walk_without_a_window_is_one_line(tmp_path, capsys):
     model = torch.nn.Linear(2, 1)
     path = tmp_path / "short.h5"
     with sgdwalk.TrajectoryRecorder(model, path, window=10) as recorder:
         recorder.record(0.0)
     assert main(["analyse", str(path)]) == 2
-    assert "no whole window" in capsys.readouterr().err
+    assert "no window of 20 positions or more" in capsys.readouterr().err
 
 
 def test_it_is_installed():

@@ -1,9 +1,10 @@
-"""The command `sgdwalk`: what a file holds, and the diffusion of a recorded walk."""
+"""The command `sgdwalk`: what a file holds, its recovery, and the diffusion of its walk."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     info = commands.add_parser("info", help="what a file of sgdwalk's holds, and where it is from")
     info.add_argument("path", type=Path)
     info.set_defaults(lines=_info)
+    recover = commands.add_parser("recover", help="a whole file from what a killed loop left")
+    recover.add_argument("path", type=Path, help="the trajectory file that it would have written")
+    recover.set_defaults(lines=_recover)
     analyse = commands.add_parser("analyse", help="diffusion exponents of a recorded walk")
     analyse.add_argument("path", type=Path, help="a trajectory file")
     analyse.set_defaults(lines=_analyse)
@@ -45,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _info(path: Path) -> Iterator[str]:
     from sgdwalk.files import hdf5
+    from sgdwalk.recording.recording_folder import state_of
 
+    unfinished = state_of(path)
+    if unfinished:
+        yield unfinished
+    if unfinished and not path.exists():
+        return
     kind = hdf5.kind_of(path)
     made = hdf5.origin_of(path, kind)
     yield f"{path}: a whole {kind} file, {path.stat().st_size / 1e6:.3g} MB"
@@ -59,33 +69,45 @@ def _info(path: Path) -> Iterator[str]:
 
 
 def _walk(path: Path) -> Iterator[str]:
+    from sgdwalk.recording.going_on import told
     from sgdwalk.recording.trajectory import Trajectory
 
     trajectory = Trajectory(path)
     yield f"{trajectory.steps} steps of a walk in {trajectory.parameters} parameters"
-    families: dict[tuple[int, int], int] = {}
-    for window in trajectory.windows:
-        family = (window.stride, window.length)
-        families[family] = families.get(family, 0) + 1
-    for (stride, length), count in sorted(families.items()):
+    families = Counter((w.stride, w.length, w.partial) for w in trajectory.windows)
+    for (stride, length, partial), count in sorted(families.items()):
         apart = "every step" if stride == 1 else f"every {stride} steps"
-        yield f"{count} window{'s' * (count > 1)} of {length} positions, one {apart}"
+        shorter = " (shorter than the others of its family)" if partial else ""
+        yield f"{count} window{'s' * (count > 1)} of {length} positions, one {apart}{shorter}"
     if not families:
-        yield "no whole window"
+        yield "no window"
+    for step, taken_up in trajectory.resumed.tolist():
+        yield told(step, taken_up)
     if trajectory.diverged_at is not None:
         yield f"diverged at step {trajectory.diverged_at}"
     if trajectory.interrupted:
         yield "interrupted: the loop did not reach its own end"
 
 
+def _recover(path: Path) -> Iterator[str]:
+    from sgdwalk.recording.recover import recover
+
+    recover(path)
+    yield from _info(path)
+
+
 def _analyse(path: Path) -> Iterator[str]:
     from sgdwalk.diffusion.run import analyse
     from sgdwalk.files.table import aligned
     from sgdwalk.recording.trajectory import Trajectory
+    from sgdwalk.recording.window_families import LEAST_ANALYSED
 
     result = analyse(Trajectory(path), signs=200, seed=0)
     if not result.windows:
-        raise InputError(f"{path}: no whole window was recorded, so there is nothing to analyse")
+        raise InputError(
+            f"{path}: no window of {LEAST_ANALYSED} positions or more was recorded, so there is "
+            "nothing to analyse"
+        )
     yield "Diffusion exponents with their 95 % intervals, one line per regime (- if wider than 1)."
     yield "Misfit: of log MSD about its line; it bends where scatter explains less."
     yield "Null: the same steps with random signs, alone and about their mean; 95 % of its curves."

@@ -14,7 +14,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
 from sgdwalk.recording.notices import say
 from sgdwalk.recording.recording_folder import RecordingFolder
-from sgdwalk.recording.row_streams import Journal
+from sgdwalk.recording.row_streams import Journal, rows_left
 from sgdwalk.recording.trajectory_writer import CLOSED, EPOCH_VALUES, RESUMED, Layout
 from sgdwalk.recording.window_families import family_key
 
@@ -26,10 +26,13 @@ def protect(held: RecordingFolder, path: Path, overwrite: bool) -> None:
 
     Raises:
         InputError: if the file, or what a cut-off recording left, is there; unless `overwrite`,
-            which sets the latter aside.
+            which sets the latter aside. And for a folder.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; allowed: the path of a file")
+    held.remove_unfinished(path)
     if held.left and not overwrite:
-        steps = Journal(held.path).rows("steps")
+        steps = rows_left(held.path, "steps")
         raise InputError(
             f"{held.path}: left by a recording that was cut off after {steps} steps; allowed: "
             f"`sgdwalk recover {path}`, which makes the file of it, resume=True or overwrite=True"
@@ -61,6 +64,11 @@ def take_up(held: RecordingFolder, path: Path, layout: Layout) -> Layout | None:
     if held.left:
         before = Layout.of(held.read_layout())
         _compare(layout, before, held.path)
+        journal = Journal(held.path)
+        if journal.rows("resumed"):  # a mark comes before its step, which may have been cut off
+            marked = journal.read("resumed")["step"]
+            journal.cut("resumed", int((marked < journal.rows("steps")).sum()))
+        journal.close()
         return replace(layout, origin=before.origin)
     if not path.exists():
         return None

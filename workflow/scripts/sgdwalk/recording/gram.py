@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from torch import nn
 
 from sgdwalk.errors import InputError
 
@@ -201,13 +202,14 @@ def _prefix(gram: torch.Tensor) -> torch.Tensor:
 
 def _msd(prefix: torch.Tensor) -> torch.Tensor:
     """(T-1,) MSD at lags 1..T-1."""
-    square = prefix.diagonal()
-    return torch.stack(
-        [
-            (square[lag:] + square[:-lag] - 2 * prefix.diagonal(lag)).mean()
-            for lag in range(1, len(prefix))
-        ]
-    )
+    count, square = len(prefix), prefix.diagonal()
+    # rows of 2 T - 1 numbers, read as rows of 2 T: diagonals become columns
+    wide = nn.functional.pad(prefix, (0, count - 1)).reshape(-1)
+    cross = nn.functional.pad(wide, (0, count)).view(count, 2 * count)[:, 1:count].sum(0)
+    ahead = square.flip(0).cumsum(0).flip(0)[1:]  # sums of square[lag:], then of square[:-lag]
+    behind = square.cumsum(0)[:-1].flip(0)
+    pairs = torch.arange(count - 1, 0, -1, device=prefix.device)
+    return (ahead + behind - 2 * cross) / pairs
 
 
 def _squared_distances(positions: torch.Tensor, lag: int, every: int) -> torch.Tensor:

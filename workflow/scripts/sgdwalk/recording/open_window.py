@@ -8,6 +8,7 @@ import torch
 from sgdwalk.recording.gram import Gram, window_gram
 from sgdwalk.recording.notices import Pace, say
 from sgdwalk.recording.ranks import Ranks
+from sgdwalk.recording.room import is_lack
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory_writer import CLOSED
@@ -57,51 +58,58 @@ class OpenWindow:
             self.start = step
         return self.buffer.next_row()
 
-    def close(
-        self, journal: Journal | None, sizes: list[int] | None, weights: bool, ranks: Ranks
-    ) -> None:
-        """Turn the positions there are into a Gram matrix on disk, and begin the next window.
+    def gram(self, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+        """Gram matrix of the positions there are, up to the first that is not finite.
 
         Args:
-            journal: where it goes; None on a process that does not write.
             sizes: parameters per layer of this process, for one Gram matrix per layer; or None.
-            weights: whether the raw positions are kept too.
             ranks: the processes, which all call this.
-        """
-        positions = self.buffer.filled()
-        made = self._gram(positions, sizes, ranks)
-        if made is not None and not made.matrix.isfinite().all():
-            positions = self._finite(positions, ranks)
-            made = self._gram(positions, sizes, ranks)
-        if made is not None and journal is not None:
-            self._write(journal, made, positions if weights else None, len(positions))
-        if journal is not None:
-            journal.drop(self.rows)
-        self.buffer.clear()
 
-    def _gram(self, positions: torch.Tensor, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+        Returns:
+            None where there are fewer than `MIN_POSITIONS`.
+        """
+        made = self._product(sizes, ranks)
+        if made is not None and not made.matrix.isfinite().all():
+            self._keep_finite(ranks)
+            made = self._product(sizes, ranks)
+        return made
+
+    def _product(self, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+        positions = self.buffer.filled()
         if len(positions) < MIN_POSITIONS:
             return None
         first, last = self._step_of(0), self._step_of(len(positions) - 1)
-        made = window_gram(positions, sizes, Pace(f"Gram matrix of steps {first} to {last}"))
+        made, failure = None, None
+        try:
+            made = window_gram(positions, sizes, Pace(f"Gram matrix of steps {first} to {last}"))
+        except Exception as error:
+            if not is_lack(error):
+                raise
+            failure = error
+        if not ranks.agree(failure is None) or made is None:
+            raise failure or MemoryError("another process had no room for a Gram matrix")
         ranks.sum(made.matrix)
         if made.layers is not None:
             ranks.sum(made.layers)
         return made
 
-    def _finite(self, positions: torch.Tensor, ranks: Ranks) -> torch.Tensor:
-        """The positions before the first that is not finite."""
-        bad = torch.stack([(~row.isfinite()).any() for row in positions])
+    def _keep_finite(self, ranks: Ranks) -> None:
+        bad = torch.stack([(~row.isfinite()).any() for row in self.buffer.filled()])
         first = int(ranks.sum(bad.double()).nonzero()[0])
         say(f"the position at step {self._step_of(first)} is not finite; its window ends before it")
-        return positions[:first]
+        self.buffer.count = first
 
     def _step_of(self, row: int) -> int:
         return self.start + row * self.stride
 
-    def _write(
-        self, journal: Journal, made: Gram, weights: torch.Tensor | None, count: int
-    ) -> None:
+    def write(self, journal: Journal, made: Gram, weights: bool) -> None:
+        """Put the window on disk; what says that it is closed comes last.
+
+        Args:
+            journal: where it goes.
+            made: its Gram matrix.
+            weights: whether the raw positions are kept too.
+        """
         gram, layers, raw = (f"{kind}-{self.family}" for kind in ("gram", "layers", "weights"))
         # rows of a window whose closing was interrupted are cut away
         before: np.ndarray = np.zeros(0, np.int64)
@@ -112,11 +120,11 @@ class OpenWindow:
         if made.layers is not None:
             journal.cut(layers, len(before))
             journal.append(layers, _padded(made.layers, self.length - 1))
-        if weights is not None:
+        if weights:
             journal.cut(raw, int(np.sum(before)))
-            journal.extend(raw, weights.cpu().numpy())
+            journal.extend(raw, self.buffer.filled().cpu().numpy())
         journal.commit(["steps", gram, layers, raw])
-        row = (self.start, count, made.error, made.float64_products)
+        row = (self.start, self.buffer.count, made.error, made.float64_products)
         journal.append(self.closed, np.array(row, CLOSED))
         journal.commit([self.closed])
 

@@ -21,6 +21,7 @@ from sgdwalk.recording.ranks import Shard, is_dtensor
 Walked = nn.Module | Iterable[tuple[str, torch.Tensor]]
 
 _LOOK = attrgetter("requires_grad", "dtype", "device", "shape")
+_ALLOWED = "allowed: a module, or pairs (name, parameter), as model.named_parameters() gives"
 _WRAPPERS = ("_orig_mod.", "module.")  # prefixes of names under torch.compile and DDP
 
 
@@ -108,8 +109,9 @@ class ParameterSet:
     def _change(self) -> str | None:
         before = dict(self._named)
         now = before if self._module is None else dict(_all_named(self._module))
-        for name in now.keys() - before.keys():
-            return f"'{name}' was added"
+        added = next((name for name in now if name not in before), None)
+        if added is not None:
+            return f"'{added}' was added"
         for (name, old), look in zip(self._named, self._looks, strict=True):
             if name not in now:
                 return f"'{name}' was removed"
@@ -202,14 +204,13 @@ def _all_named(walked: Walked) -> list[tuple[str, torch.Tensor]]:
     """All parameters with the names that they have without wrappers."""
     if isinstance(walked, nn.Module):
         return [(_plain(name), p) for name, p in walked.named_parameters()]
+    if not isinstance(walked, Iterable):
+        raise InputError(f"model: a {type(walked).__name__}; {_ALLOWED}")
     named = []
     for i, item in enumerate(walked):
         pair = isinstance(item, tuple | list) and len(item) == 2
         if not pair or not isinstance(item[0], str) or not isinstance(item[1], torch.Tensor):
-            raise InputError(
-                f"model: item {i} is a {type(item).__name__}; allowed: a module, or pairs "
-                "(name, parameter), as model.named_parameters() gives"
-            )
+            raise InputError(f"model: item {i} is a {type(item).__name__}; {_ALLOWED}")
         named.append((item[0], item[1]))
     names = [name for name, _ in named]
     twice = next((n for n in names if names.count(n) > 1), None)

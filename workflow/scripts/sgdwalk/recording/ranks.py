@@ -56,8 +56,6 @@ class Ranks:
         Raises:
             InputError: on the others.
         """
-        waiting = Timer(_PATIENCE, say, ["waiting for the recorders of the other processes"])
-        waiting.daemon = True
         failed = torch.zeros(1, dtype=torch.float64)
         try:
             yield
@@ -66,11 +64,17 @@ class Ranks:
             raise
         finally:
             if self.shared:
+                waiting = Timer(_PATIENCE, say, ["waiting for the recorders of other processes"])
+                waiting.daemon = True
                 waiting.start()
-                self.sum(failed := failed.to(self._device))
+                failed = self._reduce(failed.to(self._device))
                 waiting.cancel()
         if failed:
             raise InputError("recording was refused on another process, which says why")
+
+    def agree(self, well: bool) -> bool:
+        """Whether all went well on every process that holds a shard; each of them calls it."""
+        return not self.sum(torch.tensor([float(not well)], device=self._device)).item()
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """Sum over the processes' shards, in place; every process calls it."""

@@ -14,6 +14,7 @@ the weights are dropped: storage is O(T^2) per window, whatever the number of pa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,7 @@ class TrajectoryRecorder:
         self._steps_per_epoch, self._epoch = steps_per_epoch, 0
         self._untold = 0
         self._closed = False
+        self._process = os.getpid()
         self._entries = SampledEntries(
             self._parameters, samples_per_step, coordinates_per_layer, seed
         )
@@ -159,6 +161,7 @@ class TrajectoryRecorder:
             with self._ranks.together():
                 if self._ranks.first:
                     self._open(overwrite, resume)
+            with self._ranks.together():
                 self._make_buffers(families, host_memory)
             if isinstance(resume, Mapping):
                 self._restore(resume)
@@ -277,6 +280,8 @@ class TrajectoryRecorder:
         """One step of the walk; the gradients are ``scale`` times what the optimizer applies."""
         if self._closed:
             raise InputError("record: the recorder is closed; allowed: until its file is written")
+        if os.getpid() != self._process:
+            raise InputError("record: in a forked process; allowed: where the recorder was made")
         self._parameters.check()
         if self.ended is not None and not self._ranks.shared:
             return
@@ -298,6 +303,7 @@ class TrajectoryRecorder:
     def _measure(
         self, loss: Number | None, samples: int | None, scale: torch.Tensor | None
     ) -> None:
+        self._close_full()  # of a step that was interrupted
         due = [window for window in self._windows if window.due(self.step)]
         probe = float(self._probe()) if self._probe is not None and due else np.nan
         drawn, numbers = None, torch.zeros(0, dtype=torch.float64, device=self._parameters.device)
@@ -309,7 +315,8 @@ class TrajectoryRecorder:
             self.ended = self.ended or "recording ended on another process"
             return
         if self._journal is not None:
-            self._write_step(value, samples, probe, drawn, found)
+            with self._ending_on_lack():
+                self._write_step(value, samples, probe, drawn, found)
         diverged = value is not None and not np.isfinite(value)
         if self._gradients is not None:
             self._gradients.count += 1
@@ -317,9 +324,9 @@ class TrajectoryRecorder:
             window.buffer.count += not diverged
         self.step += 1
         # only now: an interrupt in this, which may be long, finds the step complete
-        self._close_windows(w for w in self._windows if diverged or w.buffer.full)
-        if self._gradients is not None and self._gradients.full:
-            self._close_epoch()
+        if diverged:
+            self._close_windows(self._windows)
+        self._close_full()
         if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
             self._save_rows()
 
@@ -378,25 +385,38 @@ class TrajectoryRecorder:
         if series:
             row["series_gradient"][0] = numbers[1 + n : 1 + n + series]
             row["series_position"][0] = numbers[1 + n + series :]
-        self._journal.extend("steps", self._row)
-        if self._taken_up is not None:
+        if self._taken_up is not None:  # before the row: no step is without its mark
             taken_up = self._taken_up.step_at(numbers[1 + n + series :])
             self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
             say(f"{self.path}: {going_on.told(self.step, taken_up)}")
             self._taken_up = None
+        self._journal.extend("steps", self._row)
 
-    def _close_windows(self, windows: Iterable[OpenWindow]) -> None:
+    def _close_full(self) -> None:
+        self._close_windows([window for window in self._windows if window.buffer.full])
+        if self._gradients is not None and self._gradients.full:
+            self._close_epoch(self._gradients)
+
+    def _close_windows(self, windows: list[OpenWindow]) -> None:
+        """Turn open windows into Gram matrices; every process does, and the first one writes."""
         for window in windows:
-            window.close(self._journal, self._sizes, self._weights, self._ranks)
+            made = window.gram(self._sizes, self._ranks)
+            if made is not None and self._journal is not None and self.ended is None:
+                with self._ending_on_lack():
+                    window.write(self._journal, made, self._weights)
+            if self._journal is not None:
+                self._journal.drop(window.rows)
+            window.buffer.clear()
 
-    def _close_epoch(self) -> None:
-        assert self._gradients is not None
-        kept = epoch_noise(self._gradients.filled(), self._entries, self._ranks)
-        self._gradients.clear()
+    def _close_epoch(self, gradients: RowBuffer) -> None:
+        kept = epoch_noise(gradients.filled(), self._entries, self._ranks)
+        gradients.clear()
+        if self._journal is not None and self.ended is None:
+            with self._ending_on_lack():
+                for name, value in kept.items():
+                    self._journal.cut(name, self._epoch)
+                    self._journal.append(name, value)
         if self._journal is not None:
-            for name, value in kept.items():
-                self._journal.cut(name, self._epoch)
-                self._journal.append(name, value)
             self._journal.drop(f"gradients-{self._epoch}")
         self._epoch += 1
 
@@ -466,18 +486,20 @@ class TrajectoryRecorder:
             diverged_at: stored in the file: step whose loss was not finite; None for the first of
                 the last recorded losses that are not.
         """
-        if self._closed:
+        if self._closed or os.getpid() != self._process:  # a forked child ends: not the walk
             return
         self._closed = True
-        # an error on one process leaves the others elsewhere: they cannot add up a window
-        alone = interrupted and self._ranks.shared
-        if self.ended is None and not alone and self._ranks.counts:
-            with self._ending_on_lack(), torch.no_grad():
-                self._write_end()
-        if self._journal is not None:
-            with self._ending_on_lack():
-                self._write_file(interrupted, diverged_at)
-        self._let_go()
+        try:
+            # an error on one process leaves the others elsewhere: they cannot add up a window
+            alone = interrupted and self._ranks.shared
+            if not alone and self._ranks.agree(self.ended is None):
+                with self._ending_on_lack(), torch.no_grad():
+                    self._write_end()
+            if self._journal is not None:
+                with self._ending_on_lack():
+                    self._write_file(interrupted, diverged_at)
+        finally:
+            self._let_go()
 
     def _write_end(self) -> None:
         """The shorter windows, and where the walk is now."""
@@ -487,7 +509,7 @@ class TrajectoryRecorder:
                 kept = f"kept as one of {count}" if count >= MIN_POSITIONS else "nothing to keep"
                 say(
                     f"{self.path}: {self.step} steps fill no window of {window.length} positions, "
-                    f"{window.stride} steps apart: {kept}"
+                    f"one every {window.stride}: {kept}"
                 )
         self._close_windows(self._windows)
         if len(self._entries.series) and self.step:
@@ -547,12 +569,12 @@ def _check_samples(samples: int | None, where: str) -> int | None:
     raise InputError(f"{where}: {samples!r} samples; allowed: 1 or more, or None")
 
 
-def _is_whole(value: object, least: int) -> bool:
+def _is_whole(value: Any, least: int) -> bool:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return whole and bool(value >= least)
 
 
-def _check_whole(name: str, value: object, least: int) -> None:
+def _check_whole(name: str, value: Any, least: int) -> None:
     if not _is_whole(value, least):
         raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} on")
 

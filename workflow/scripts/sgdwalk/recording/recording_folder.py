@@ -9,19 +9,24 @@ A folder with a ``recording.json`` that nobody holds is what a loop left that wa
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
 import socket
 import time
+from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import IO, Any
+from weakref import WeakValueDictionary
 
 from sgdwalk.errors import InputError
 from sgdwalk.files.atomic import written
+from sgdwalk.recording.row_streams import rows_left
 
-_held: set[Path] = set()  # by this process: its own locks do not keep it out
+_OURS = ("*.rows", "*.map", "recording.json", ".recording.json.*.tmp", "lock")
 
 
 def parts_folder(path: str | Path) -> Path:
@@ -44,36 +49,46 @@ class RecordingFolder:
 
     def __init__(self, folder: Path):
         self.path = Path(folder)
-        self._key = self.path.absolute()
-        if self._key in _held:
-            raise InputError(f"{self.path}: another recorder of this process is recording there")
+        if held_here(self.path):
+            raise InputError(
+                f"{self.path}: another recorder of this process is recording there; allowed: "
+                "another path, or to close it"
+            )
+        self._process = os.getpid()
         self._lock = self._locked()
-        _held.add(self._key)
-        self._lock.truncate(0)
-        self._lock.write(
-            f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%F %T')},"
-        )
-        self._lock.flush()
+        _held[self.path.resolve()] = self
 
     def _locked(self) -> IO[str]:
         while True:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115
+            except FileNotFoundError:
+                continue  # removed by a recording that ended in between
             except OSError as error:
                 raise InputError(
                     f"{self.path}: {error.strerror}; allowed: a folder that may be written"
                 ) from error
             try:
-                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.seek(0)
-                holder = lock.read().strip() or "another process"
+                holder = _holder(lock)
+            except OSError as error:
+                lock.close()
+                raise InputError(
+                    f"{self.path}: cannot be locked ({error.strerror}); allowed: folder= on "
+                    "another disk"
+                ) from error
+            if holder is not None:
                 lock.close()
                 raise InputError(
                     f"{self.path}: {holder} is recording there; allowed: another path, or to wait"
-                ) from None
+                )
             if _same_file(lock, self.path / "lock"):
+                lock.truncate(0)
+                since = time.strftime("%F %T")
+                # a disk that is full has no room for this line, which only the curious read
+                with suppress(OSError):
+                    lock.write(f"process {os.getpid()} on {socket.gethostname()}, since {since},")
+                    lock.flush()
                 return lock
             lock.close()  # of a recording that ended in between
 
@@ -84,8 +99,9 @@ class RecordingFolder:
 
     @property
     def left(self) -> bool:
-        """Whether a recording is in it that was cut off."""
-        return self.layout_file.exists()
+        """Whether a recording of at least one row is in it that was cut off."""
+        rows = (rows_left(self.path, name) for name in ("steps", "epochs"))
+        return self.layout_file.exists() and any(rows)
 
     def write_layout(self, layout: dict[str, object]) -> None:
         """Begin a recording: from now on there is something to lose."""
@@ -108,6 +124,9 @@ class RecordingFolder:
 
         Returns:
             The trajectory file that can be recovered from it. This folder is then empty.
+
+        Raises:
+            InputError: if that is not possible.
         """
         number = 1
         while True:
@@ -116,21 +135,93 @@ class RecordingFolder:
                 break
             number += 1
         target = parts_folder(other)
-        target.mkdir()
-        for name in sorted(p.name for p in self.path.iterdir() if p.name != "lock"):
-            os.replace(self.path / name, target / name)
+        try:
+            if self.path == parts_folder(path):
+                os.rename(self.path, target)  # all of it at once: a kill divides nothing
+                (target / "lock").unlink()
+            else:  # perhaps on another disk, perhaps not empty
+                target.mkdir()
+                for file in (*self.path.glob("*.rows"), self.layout_file):
+                    shutil.copyfile(file, target / file.name)
+                self._remove_ours()
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be set aside as {target} ({error.strerror}); allowed: where "
+                "there is room for it, or to move it away"
+            ) from error
+        self._lock.close()
+        self._lock = self._locked()
         return other
 
     def remove(self) -> None:
         """Remove the recording, whose file is whole, and let go."""
         self.layout_file.unlink(missing_ok=True)  # first: what is left then is no recording
-        shutil.rmtree(self.path)
         self.let_go()
 
+    def remove_unfinished(self, path: Path) -> None:
+        """Remove what a killed process had written of a file that only the holder writes."""
+        for unfinished in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+            unfinished.unlink(missing_ok=True)
+
     def let_go(self) -> None:
-        """Release it; what is in it stays."""
-        self._lock.close()
-        _held.discard(self._key)
+        """Release it; a recording that is in it stays."""
+        if self._lock.closed or self._process != os.getpid():
+            return
+        _held.pop(self.path.resolve(), None)
+        if self.left:
+            self._lock.close()
+            return
+        with suppress(OSError):  # what cannot be removed is no recording and harms no other
+            self._remove_ours()
+        self._lock.close()  # before: some file systems keep what is open
+        with suppress(OSError):  # something else is in it, or another recorder already
+            self.path.rmdir()
+
+    def _remove_ours(self) -> None:
+        """Remove what recorders make, the lock last: until then the folder is held."""
+        for pattern in _OURS:
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
+
+
+_held: WeakValueDictionary[Path, RecordingFolder] = WeakValueDictionary()
+
+
+def held_here(folder: Path) -> bool:
+    """Whether this process holds a folder: its own locks do not keep it out."""
+    held = _held.get(folder.resolve())
+    return held is not None and held._process == os.getpid()
+
+
+def state_of(path: Path) -> str | None:
+    """A line about the recording of a trajectory file that is not whole yet; None if there is none.
+
+    Args:
+        path: the trajectory file.
+    """
+    folder = parts_folder(path)
+    if not (folder / "recording.json").exists():
+        return None
+    if held_here(folder):  # looking at the lock would break it
+        return f"{path}: this process is recording it"
+    with open(folder / "lock", "a+", encoding="utf-8") as lock:
+        holder = _holder(lock)
+    if holder is not None:
+        return f"{path}: {holder} is recording it"
+    steps = rows_left(folder, "steps")
+    return f"{path}: cut off after {steps} steps; `sgdwalk recover {path}` makes a file of them"
+
+
+def _holder(lock: IO[str]) -> str | None:
+    """Lock it for this process; or who has done so."""
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            raise
+        lock.seek(0)
+        return lock.read().strip() or "another process"
+    return None
 
 
 def _same_file(opened: IO[str], path: Path) -> bool:

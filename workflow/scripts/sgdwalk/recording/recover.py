@@ -8,6 +8,7 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
+from sgdwalk.recording.room import is_lack
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.recording.trajectory_writer import Layout, assemble, first_diverged
@@ -26,25 +27,37 @@ def recover(path: str | Path) -> Trajectory:
         The file, read.
 
     Raises:
-        InputError: if nothing was left there, a recorder holds it, or another file is in the way.
+        InputError: if nothing was left there, a recorder holds it, another file is in the way, or
+            there is no room for it; what was left is then still there.
     """
     path = Path(path)
     folder = parts_folder(path)
+    there = "it is whole already" if path.exists() else "no such file"
     if not folder.is_dir():
-        there = "it is whole already" if path.exists() else "no such file"
         raise InputError(f"{path}: {there}, and no cut-off recording is beside it ({folder})")
     held = RecordingFolder(folder)
     try:
         if not held.left:
-            raise InputError(f"{folder}: no step was recorded there")
+            raise InputError(f"{path}: {there}, and no step was recorded in {folder}")
+        held.remove_unfinished(path)
         layout = Layout.of(held.read_layout())
         journal = Journal(folder)
-        _check_in_the_way(path, journal)
-        assemble(path, journal, layout, True, first_diverged(journal))
-        journal.close()
+        try:
+            _check_in_the_way(path, journal)
+            assemble(path, journal, layout, True, first_diverged(journal))
+        finally:
+            journal.close()
         trajectory = Trajectory(path)
         held.remove()
         return trajectory
+    except Exception as error:
+        if not is_lack(error):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: cannot be written ({reason}); allowed: after making room; {folder} is as it "
+            "was"
+        ) from error
     finally:
         held.let_go()
 

@@ -27,7 +27,7 @@ class Room:
         self._free = {
             "device": int(_SHARE * _free_on(device)),
             "host": int(_SHARE * free_host_memory()) if host_memory is None else host_memory,
-            "file": int(_DISK_SHARE * shutil.disk_usage(folder).free),
+            "file": int(_DISK_SHARE * shutil.disk_usage(_there(folder)).free),
         }
         self._folder = folder
 
@@ -86,6 +86,12 @@ def free_host_memory() -> int:
     except (OSError, ValueError, StopIteration):
         pass
     return max(0, free)
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest above it: another process may still be making it."""
+    folder = folder.absolute()
+    return next(f for f in (folder, *folder.parents) if f.exists())
 
 
 def _free_on(device: torch.device) -> int:

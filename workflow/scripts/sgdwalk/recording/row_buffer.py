@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import torch
 
 from sgdwalk.errors import InputError
+from sgdwalk.recording.room import gigabytes, is_lack
 
 
 class RowBuffer:
@@ -19,14 +21,15 @@ class RowBuffer:
         dtype: of the elements.
         device: where the rows come from.
         place: where to keep them: ``device``, ``host`` or ``file``.
-        file: path for a mapped file; made, and all of it allocated, only if that is the place.
+        file: beginning of the path of a mapped file, if that is the place. All of it is allocated,
+            and its name is gone at once: the room is free when the process ends, however it ends.
 
     Attributes:
         count: rows filled; its owner adds to it.
         saved: rows of these that are on disk as well.
 
     Raises:
-        InputError: if the file cannot be made.
+        InputError: if there is less room than was thought.
     """
 
     def __init__(
@@ -38,18 +41,25 @@ class RowBuffer:
         place: str,
         file: Path,
     ):
-        self._file: Path | None = None
         self._source = device
-        if place == "device":
-            self.data = torch.empty(rows, columns, dtype=dtype, device=device)
-        elif place == "host":
-            self.data = torch.empty(rows, columns, dtype=dtype, pin_memory=device.type == "cuda")
-        else:
-            self._file = file
-            size = rows * columns
-            _allocate(file, size * dtype.itemsize)
-            self.data = torch.from_file(str(file), shared=True, size=size, dtype=dtype)
-            self.data = self.data.view(rows, columns)
+        try:
+            if place == "device":
+                self.data = torch.empty(rows, columns, dtype=dtype, device=device)
+            elif place == "host":
+                pinned = device.type == "cuda"
+                self.data = torch.empty(rows, columns, dtype=dtype, pin_memory=pinned)
+            else:
+                self.data = _mapped(file, rows * columns, dtype).view(rows, columns)
+        except Exception as error:
+            if not is_lack(error):
+                raise
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            size = gigabytes(rows * columns * dtype.itemsize)
+            where = file.parent if place == "file" else f"memory ({place})"
+            raise InputError(
+                f"window: {rows} positions of {columns} parameters need {size} in {where}: "
+                f"{reason}; allowed: a shorter window, or more room"
+            ) from error
         self.count = self.saved = 0
 
     @property
@@ -81,18 +91,18 @@ class RowBuffer:
         self.count = self.saved = 0
 
     def close(self) -> None:
-        """Give the memory back, and remove the mapped file if there is one."""
+        """Give the memory back."""
         self.data = self.data[:0].clone()
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
 
 
-def _allocate(file: Path, size: int) -> None:
-    """Take all of the disk now: a disk that is full later would be a bus error."""
+def _mapped(file: Path, size: int, dtype: torch.dtype) -> torch.Tensor:
+    """(size,) tensor in a file without a name."""
+    descriptor, name = tempfile.mkstemp(".map", file.name, file.parent)
     try:
-        with open(file, "wb") as made:
-            if size:
-                os.posix_fallocate(made.fileno(), 0, size)
-    except OSError as error:
-        file.unlink(missing_ok=True)
-        raise InputError(f"{file}: {size / 1e9:.3g} GB cannot be kept: {error.strerror}") from error
+        if size:
+            # all of the disk now: one that is full later would be a bus error
+            os.posix_fallocate(descriptor, 0, size * dtype.itemsize)
+        return torch.from_file(name, shared=True, size=size, dtype=dtype)
+    finally:
+        os.close(descriptor)
+        os.unlink(name)

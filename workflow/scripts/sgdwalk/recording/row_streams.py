@@ -36,7 +36,7 @@ class _Stream:
 
     @property
     def row_bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return _row_bytes(self.shape, self.dtype)
 
 
 class Journal:
@@ -77,9 +77,9 @@ class Journal:
             if rows is None:
                 return  # killed before the header was whole: no row was there either
             raise InputError(f"{path}: missing, or not a stream of rows ({error})") from error
-        stream = _Stream(path, os.open(path, os.O_WRONLY | os.O_APPEND), header, shape, dtype, 0)
-        there = (path.stat().st_size - header) // max(1, stream.row_bytes)
-        if rows is not None and there < rows and stream.row_bytes:
+        stream = _Stream(path, os.open(path, os.O_WRONLY), header, shape, dtype, 0)
+        there = _whole_rows(path, header, shape, dtype)
+        if rows is not None and there < rows:
             os.close(stream.descriptor)
             raise InputError(f"{path}: holds {there} rows; it had {rows} at the point")
         stream.rows = stream.synced = there if rows is None else rows
@@ -106,7 +106,9 @@ class Journal:
                 f"stream {name}: row {shape} {rows.dtype}; "
                 f"allowed: {stream.shape} {stream.dtype} as the rows before"
             )
-        _write(stream.descriptor, rows)
+        # by place: rows that were written but not counted, as the program was interrupted in
+        # between, or the part of a row that the disk still took, are written over
+        _write(stream.descriptor, rows, stream.header + stream.rows * stream.row_bytes)
         stream.rows += len(rows)
 
     def _begin(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> _Stream:
@@ -114,9 +116,12 @@ class Journal:
         line = json.dumps({"shape": list(shape), "dtype": described}).encode() + b"\n"
         header = -(-len(line) // _HEADER) * _HEADER
         path = self._path(name)
-        mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        descriptor = os.open(path, mode, 0o666)
-        _write(descriptor, np.frombuffer(line.ljust(header, b"\0"), np.uint8))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            _write(descriptor, np.frombuffer(line.ljust(header, b"\0"), np.uint8), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return _Stream(path, descriptor, header, shape, dtype, 0)
 
     def cut(self, name: str, rows: int) -> None:
@@ -181,11 +186,31 @@ class Journal:
         self._streams = {}
 
 
-def _write(descriptor: int, rows: np.ndarray) -> None:
+def rows_left(folder: Path, name: str) -> int:
+    """Whole rows of a stream that nobody has open; 0 if it is not there."""
+    path = folder / f"{name}.rows"
+    try:
+        header, shape, dtype = _read_header(path)
+    except (OSError, ValueError):
+        return 0
+    return _whole_rows(path, header, shape, dtype)
+
+
+def _whole_rows(path: Path, header: int, shape: tuple[int, ...], dtype: np.dtype) -> int:
+    # a header that was cut off has no rows after it
+    return max(0, path.stat().st_size - header) // _row_bytes(shape, dtype)
+
+
+def _row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+
+def _write(descriptor: int, rows: np.ndarray, place: int) -> None:
     """All of an array's bytes: the system may take a part at a time."""
     data = rows.reshape(-1).view(np.uint8).data
     while data:
-        data = data[os.write(descriptor, data) :]
+        taken = os.pwrite(descriptor, data, place)
+        data, place = data[taken:], place + taken
 
 
 def _read_header(path: Path) -> tuple[int, tuple[int, ...], np.dtype]:

@@ -1,0 +1,91 @@
+"""A small training that every framework makes, and what its recording must be equal to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from cases import exact_msd, flat
+from torch import nn
+
+from sgdwalk.diffusion.msd import mean_squared_displacement
+from sgdwalk.recording.trajectory import Trajectory
+
+SAMPLES = 64
+FOLDER = Path(__file__).parent
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+
+
+def samples(count=SAMPLES):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, 6, generator=generator), torch.randint(
+        3, (count,), generator=generator
+    )
+
+
+class Seen:
+    """What a training did, written down beside the recorder.
+
+    Attributes:
+        positions: before every step that the optimizer really makes.
+        losses: of every minibatch that was trained on.
+    """
+
+    def __init__(self):
+        self.positions, self.losses = [], []
+
+    def watch(self, optimizer):
+        """From its first step on."""
+        optimizer.register_step_pre_hook(self._before_step)
+        return optimizer
+
+    def _before_step(self, optimizer, args, kwargs):
+        self.positions.append(flat(p for g in optimizer.param_groups for p in g["params"]))
+
+    def mean_losses(self, *counts):
+        """(steps,) from the number of minibatches of each step, again and again."""
+        left, means = list(self.losses), []
+        while left:
+            for count in counts:
+                means.append(np.mean(left[:count]))
+                del left[:count]
+        return means
+
+    def save(self, path):
+        np.savez(path, positions=np.array(self.positions), losses=self.losses)
+
+
+def check(path, positions, losses):
+    """The recording's walk and its losses are those that were seen; returns it."""
+    trajectory = Trajectory(path)
+    assert trajectory.steps == len(positions) == len(losses) > 10
+    np.testing.assert_allclose(trajectory.loss, losses, rtol=1e-6)
+    window, *others = trajectory.windows
+    assert not others
+    lags, msd = mean_squared_displacement(window.gram)
+    assert len(lags) == len(positions) - 1
+    np.testing.assert_allclose(msd, exact_msd(np.array(positions)), rtol=1e-5)
+    return trajectory
+
+
+def run(script, *arguments, folder, processes=None):
+    """Run a script in a folder, perhaps on several processes."""
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launch if processes else []), script, *arguments]
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result
