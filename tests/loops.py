@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-WINDOWS = [(25, 1), (8, 5)]
-STEPS = 500
-OPTIONS = {"window": WINDOWS, "steps_per_epoch": 60, "layer_grams": True}
+WINDOWS = [(10, 1), (8, 5)]
+STEPS = 205
+OPTIONS = {"window": WINDOWS, "steps_per_epoch": 30, "layer_grams": True}
 WATCHED = ("pwrite", "fsync", "truncate", "replace", "rename", "unlink", "rmdir")
 
 

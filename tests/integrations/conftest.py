@@ -1,5 +1,6 @@
 """Where the frameworks must be there, a skipped test is a failed one."""
 
+import framework_walks  # noqa: F401 - before any framework
 import pytest
 
 

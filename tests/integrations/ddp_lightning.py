@@ -7,8 +7,9 @@ from pathlib import Path
 import lightning
 import torch
 from framework_walks import Seen, network, samples
+from lightning.pytorch.callbacks import Checkpoint
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from sgdwalk.integrations.lightning import LightningRecorder
 
@@ -39,24 +40,33 @@ def quiet(path, *callbacks, **options):
         accelerator="cpu",
         callbacks=list(callbacks),
         default_root_dir=path,
-        enable_checkpointing=any(isinstance(c, lightning.pytorch.callbacks.Checkpoint) for c in callbacks),
+        enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         **options,
     )
 
 
+class Spread(Classifier):
+    """Its batches of 8 are spread over the processes, in order."""
+
+    def train_dataloader(self):
+        data, processes = TensorDataset(*samples()), self.trainer.world_size
+        mine = DistributedSampler(data, processes, self.trainer.global_rank, shuffle=False)
+        return DataLoader(data, batch_size=8 // processes, sampler=mine)
+
+
 def main(path: Path, processes: int):
-    batches = DataLoader(TensorDataset(*samples()), batch_size=8 // processes)
-    model = Classifier()
+    model = Spread()
     trainer = quiet(
         path.parent,
         LightningRecorder(path, window=100),
         devices=processes,
         strategy="ddp" if processes > 1 else "auto",
         accumulate_grad_batches=2,
+        use_distributed_sampler=False,  # which would shuffle
     )
-    trainer.fit(model, batches)
+    trainer.fit(model)
     model.seen.save(f"{path}.{trainer.global_rank}.npz")
 
 

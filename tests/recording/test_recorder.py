@@ -195,8 +195,8 @@ def test_probe_is_evaluated_at_recorded_steps_only(tmp_path):
 @pytest.mark.parametrize("stop", [3, 17, 24, 38])
 def test_a_resumed_recording_equals_an_uninterrupted_one(tmp_path, stop):
     """Streams grow past the saved point before the kill; they must be cut back to it."""
-    options = dict(window=[(10, 1), (6, 4)], steps_per_epoch=8, weights=True, folder=tmp_path / "s")
-    loop(tmp_path / "whole.h5", 48, **{**options, "folder": tmp_path / "w"})
+    options = dict(window=[(10, 1), (6, 4)], steps_per_epoch=8, weights=True)
+    loop(tmp_path / "whole.h5", 48, **options)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

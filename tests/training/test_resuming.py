@@ -85,7 +85,7 @@ def test_no_more_than_the_interval_is_lost(tmp_path, dataset):
 def test_sigterm_saves_the_step_it_came_at(tmp_path, dataset, whole):
     """Between resume points, with a window open across the stop."""
     process = start(tmp_path, dataset, resume_steps=100000)
-    wait_for(tmp_path, ".resume/*/streams/steps.rows")
+    wait_for(tmp_path, ".resume/*/trajectory.h5.parts/steps.rows")
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()

@@ -1,36 +1,16 @@
-"""Where a walk comes from: what the loop says, or else what can be seen of it."""
+"""Where a walk comes from, as far as it can be seen, for loops that do not say it."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sgdwalk.errors import InputError
 from sgdwalk.files.provenance import commit_of, library_versions
-
-
-def checked_origin(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """The origin as it was told.
-
-    Raises:
-        InputError: if JSON cannot hold it; names the entry.
-    """
-    if not isinstance(origin, Mapping):
-        raise InputError(f"origin: a {type(origin).__name__}; allowed: a dict")
-    for name, value in origin.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"origin: {name}: {error}; allowed: what JSON can hold") from error
-        if not isinstance(name, str):
-            raise InputError(f"origin: key {name!r}; allowed: strings")
-    return dict(origin)
 
 
 def origin_of_loop(model: object, optimizer: Any) -> dict[str, Any]:

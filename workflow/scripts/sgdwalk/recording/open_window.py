@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from sgdwalk.recording.arguments import MIN_POSITIONS
 from sgdwalk.recording.gram import Gram, window_gram
 from sgdwalk.recording.notices import Pace, say
 from sgdwalk.recording.ranks import Ranks
@@ -13,8 +14,6 @@ from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory_writer import CLOSED
 from sgdwalk.recording.window_families import family_key
-
-MIN_POSITIONS = 3  # two increments: fewer say nothing
 
 
 class OpenWindow:

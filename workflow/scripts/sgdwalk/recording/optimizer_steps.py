@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from sgdwalk.errors import InputError
+from sgdwalk.recording.arguments import Number
 
-Number = torch.Tensor | float
 Record = Callable[[Number | None, int | None, torch.Tensor | None], None]
 
 

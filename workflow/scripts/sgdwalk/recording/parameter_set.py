@@ -88,25 +88,29 @@ class ParameterSet:
             InputError: names the first parameter that was added, removed, replaced, frozen,
                 unfrozen, cast, moved or resized.
         """
-        owned = list(chain.from_iterable(map(dict.values, self._owners)))
-        modules = list(chain.from_iterable(map(dict.values, self._children)))
-        if (
-            len(owned) == len(self._owned)
-            and len(modules) == len(self._modules)
-            and all(map(is_, owned, self._owned))
-            and all(map(is_, modules, self._modules))
-            and list(map(_LOOK, self._every)) == self._looks
-        ):
+        if self._is_same():
             return
-        change = self._change()
-        if change:
+        change = self.change()
+        if change is not None:
             raise InputError(
                 f"model: parameter {change} while it was recorded; allowed: the parameters of the "
                 "start, unchanged. What was recorded before is kept; another recorder can go on"
             )
         self._remember()  # only modules without parameters came or went
 
-    def _change(self) -> str | None:
+    def _is_same(self) -> bool:
+        owned = list(chain.from_iterable(map(dict.values, self._owners)))
+        modules = list(chain.from_iterable(map(dict.values, self._children)))
+        return (
+            len(owned) == len(self._owned)
+            and len(modules) == len(self._modules)
+            and all(map(is_, owned, self._owned))
+            and all(map(is_, modules, self._modules))
+            and list(map(_LOOK, self._every)) == self._looks
+        )
+
+    def change(self) -> str | None:
+        """What happened to the first parameter that is not what it was; None if all are."""
         before = dict(self._named)
         now = before if self._module is None else dict(_all_named(self._module))
         added = next((name for name in now if name not in before), None)

@@ -18,9 +18,9 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from sgdwalk.errors import InputError
+from sgdwalk.recording.arguments import Number
 from sgdwalk.recording.notices import say
 
-Number = torch.Tensor | float
 _PATIENCE = 10.0  # seconds after which a process says what it waits for
 
 

@@ -15,8 +15,9 @@ the weights are dropped: storage is O(T^2) per window, whatever the number of pa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,12 +27,20 @@ import torch
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording import going_on
+from sgdwalk.recording.arguments import (
+    MIN_POSITIONS,
+    Number,
+    check_whole,
+    checked_families,
+    checked_loss,
+    checked_origin,
+    checked_samples,
+)
 from sgdwalk.recording.epoch_noise import epoch_noise
 from sgdwalk.recording.gram import row_norms
-from sgdwalk.recording.loop_origin import checked_origin, origin_of_loop
 from sgdwalk.recording.notices import say
-from sgdwalk.recording.open_window import MIN_POSITIONS, OpenWindow
-from sgdwalk.recording.optimizer_steps import Number, OptimizerSteps
+from sgdwalk.recording.open_window import OpenWindow
+from sgdwalk.recording.optimizer_steps import OptimizerSteps
 from sgdwalk.recording.parameter_set import ParameterSet, Walked
 from sgdwalk.recording.ranks import Ranks
 from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
@@ -83,7 +92,6 @@ class TrajectoryRecorder:
         seed: of the random choices above.
         origin: JSON-able record of where the run comes from; None for library versions, time,
             classes of model and optimizer with its settings, and the commit of the script.
-        folder: where to keep what is recorded until the file is whole; None for beside ``path``.
         resumable: write open windows to disk as they grow, so that ``state`` can be resumed.
         host_memory: bytes of host memory for the window buffers; None for half of what is free.
 
@@ -113,15 +121,14 @@ class TrajectoryRecorder:
         coordinates_per_layer: int = 4,
         seed: int = 0,
         origin: Mapping[str, Any] | None = None,
-        folder: str | Path | None = None,
         resumable: bool = False,
         host_memory: int | None = None,
     ):
-        families = _check_families(window)
-        _check_whole("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch, 1)
-        _check_whole("samples_per_step", samples_per_step, 0)
-        _check_whole("coordinates_per_layer", coordinates_per_layer, 0)
-        origin = origin_of_loop(model, optimizer) if origin is None else checked_origin(origin)
+        families = checked_families(window)
+        check_whole("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch, 1)
+        check_whole("samples_per_step", samples_per_step, 0)
+        check_whole("coordinates_per_layer", coordinates_per_layer, 0)
+        origin = _seen(model, optimizer) if origin is None else checked_origin(origin)
         self.path = Path(path)
         self.step = 0
         self.ended: str | None = None
@@ -150,7 +157,7 @@ class TrajectoryRecorder:
         )
         self._row = np.zeros(1, self._layout.step_rows())
         self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
-        self._folder = Path(folder or parts_folder(self.path))
+        self._folder = parts_folder(self.path)
         self._held: RecordingFolder | None = None
         self._journal: Journal | None = None
         self._taken_up: going_on.LastPositions | None = None
@@ -242,7 +249,7 @@ class TrajectoryRecorder:
         """
         if self._optimizer is not None:
             raise InputError("record: the optimizer's hook records; allowed with it: loss(value)")
-        self._take_step(_check_loss(loss, "record"), _check_samples(samples, "record"), None)
+        self._take_step(checked_loss(loss, "record"), checked_samples(samples, "record"), None)
 
     def loss(self, value: Number, samples: int | None = None) -> None:
         """Tell the loss of a minibatch of the step to come, where ``optimizer=`` records.
@@ -256,7 +263,7 @@ class TrajectoryRecorder:
         """
         if self._optimizer is None:
             raise InputError("loss: no optimizer= was given; allowed without it: record(loss)")
-        self._optimizer.loss(_check_loss(value, "loss"), _check_samples(samples, "loss"))
+        self._optimizer.loss(checked_loss(value, "loss"), checked_samples(samples, "loss"))
 
     def record_epoch(self, **values: float) -> None:
         """Record ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` of an epoch.
@@ -421,7 +428,7 @@ class TrajectoryRecorder:
         self._epoch += 1
 
     def state(self, sync: bool = True) -> dict[str, Any]:
-        """A small dict to resume from; all that is large is in ``folder``.
+        """A small dict to resume from; all that is large is in the folder beside the file.
 
         Args:
             sync: also wait for the disk, so that the point survives the loss of the machine.
@@ -512,7 +519,7 @@ class TrajectoryRecorder:
                     f"one every {window.stride}: {kept}"
                 )
         self._close_windows(self._windows)
-        if len(self._entries.series) and self.step:
+        if len(self._entries.series) and self.step and self._parameters.change() is None:
             self._parameters.positions(self._flat)
             end = self._ranks.sum(self._entries.of_position(self._flat))
             if self._journal is not None:
@@ -550,44 +557,10 @@ class TrajectoryRecorder:
             self._held.let_go()
 
 
-def _check_loss(value: Number, where: str) -> Number:
-    if isinstance(value, torch.Tensor):
-        if value.numel() == 1 and not value.is_complex():
-            return value
-        raise InputError(
-            f"{where}: a loss of shape {tuple(value.shape)}, {value.dtype}; allowed: one number"
-        )
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{where}: {value!r}; allowed: a number, or a tensor of one") from None
+def _seen(model: Walked, optimizer: Any) -> dict[str, Any]:
+    """Where a walk comes from whose loop does not say it.
 
-
-def _check_samples(samples: int | None, where: str) -> int | None:
-    if samples is None or _is_whole(samples, 1):
-        return samples
-    raise InputError(f"{where}: {samples!r} samples; allowed: 1 or more, or None")
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return whole and bool(value >= least)
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not _is_whole(value, least):
-        raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} on")
-
-
-def _check_families(window: int | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    try:
-        pairs = [(window, 1)] if not isinstance(window, Iterable) else [(n, s) for n, s in window]
-    except (TypeError, ValueError):
-        pairs = []
-    fit = all(_is_whole(n, MIN_POSITIONS) and _is_whole(s, 1) for n, s in pairs)
-    if not pairs or not fit or len(set(pairs)) != len(pairs):
-        raise InputError(
-            f"window: {window!r}; allowed: a length of {MIN_POSITIONS} or more, or different pairs "
-            "(length, stride) with stride 1 or more"
-        )
-    return [(int(n), int(s)) for n, s in pairs]
+    Looked up by name: a training that says it must not be made again when versions change.
+    """
+    found = import_module("sgdwalk.recording.loop_origin").origin_of_loop(model, optimizer)
+    return dict(found)

@@ -112,7 +112,7 @@ def assemble(
         sizes = np.array([size for _, size in layout.layers])
         hdf5.put(group, "size", sizes, "parameters in each parameter tensor")
         _write_steps(file.create_group("steps"), steps)
-        _write_resumed(file, journal)
+        _write_resumed(file, journal, len(steps))
         windows = file.create_group("windows")
         for length, stride in layout.families:
             _write_family(windows, journal, steps, length, stride)
@@ -130,10 +130,12 @@ def _write_steps(group: h5py.Group, steps: np.ndarray) -> None:
         hdf5.put(group, "batch_size", steps["batch_size"], "samples of each minibatch")
 
 
-def _write_resumed(file: h5py.File, journal: Journal) -> None:
-    if not journal.rows("resumed"):
+def _write_resumed(file: h5py.File, journal: Journal, steps: int) -> None:
+    rows = journal.read("resumed") if journal.rows("resumed") else np.zeros(0, RESUMED)
+    rows = rows[rows["step"] < steps]  # a mark is written before its step
+    if not len(rows):
         return
-    group, rows = file.create_group("resumed"), journal.read("resumed")
+    group = file.create_group("resumed")
     hdf5.put(group, "step", rows["step"], "first step of each later part of the walk", "step")
     meaning = "recorded step whose position it took up; -1 if it was none"
     hdf5.put(group, "taken_up", rows["taken_up"], meaning, "step")

@@ -14,6 +14,7 @@ from sgdwalk.datasets.prepared import read_dataset
 from sgdwalk.errors import InputError
 from sgdwalk.recording.probe import probe_loss
 from sgdwalk.recording.recorder import TrajectoryRecorder
+from sgdwalk.recording.recording_folder import parts_folder
 from sgdwalk.recording.window_families import families_that_fit
 from sgdwalk.training.checkpoint_steps import checkpoint_steps
 from sgdwalk.training.checkpoints import not_reached, save_checkpoint
@@ -82,12 +83,12 @@ def train_recorded(
         progress.started_beside(folder.others())
     wanted = checkpoint_steps(recording.checkpoints, training.steps)
     saved = folder.work / "checkpoints"
-    streams = folder.work / "streams"
+    trajectory = folder.work / "trajectory.h5"
     if point is None:  # without a point, nothing can go on from what was recorded
-        shutil.rmtree(streams, ignore_errors=True)
+        shutil.rmtree(parts_folder(trajectory), ignore_errors=True)
     recorder = TrajectoryRecorder(
         run.model,
-        folder.work / "trajectory.h5",
+        trajectory,
         _families(recording.windows, training.steps),
         steps_per_epoch=run.batches.per_epoch,
         weights=recording.weights,
@@ -97,7 +98,6 @@ def train_recorded(
         coordinates_per_layer=recording.coordinates_per_layer,
         seed=training.seed,
         origin=origin,
-        folder=streams,
         resumable=True,
         resume=False if point is None else point["recorder"],
         host_memory=machine.host_memory,

@@ -1,0 +1,217 @@
+"""Transformers: `Trainer.train` is recorded as it walks."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("transformers")
+
+import torch
+from ddp_transformers import Classifier, trainer_of
+from framework_walks import FOLDER, Seen, check, network, run, samples
+from torch.nn.functional import cross_entropy
+from transformers import (
+    EarlyStoppingCallback,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PretrainedConfig,
+    TrainerCallback,
+)
+
+from sgdwalk.integrations.transformers import TransformersRecorder
+from sgdwalk.recording.trajectory import Trajectory
+
+
+class Losses(TrainerCallback):
+    """What the Trainer itself says of every step."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if "loss" in logs:
+            self.told.append(logs["loss"])
+
+
+def trained(path, model, *callbacks, record=None, train=None, **options):
+    recorder, losses = TransformersRecorder(path, 100, **(record or {})), Losses()
+    trainer = trainer_of(
+        model, path.parent, [recorder, losses, *callbacks],
+        logging_strategy="steps", logging_steps=1, **options,
+    )  # fmt: skip
+    trainer.train(**(train or {}))
+    assert recorder.recorder is None
+    assert "backward" not in vars(trainer.accelerator)
+    return model.seen, losses.told
+
+
+@pytest.mark.parametrize(("accumulated", "groups"), [(1, [1]), (3, [3, 3, 2])])
+def test_steps_and_losses_are_the_trainings(tmp_path, accumulated, groups):
+    seen, told = trained(
+        tmp_path / "t.h5",
+        Classifier(),
+        gradient_accumulation_steps=accumulated,
+        eval_strategy="steps",
+        eval_steps=3,
+        num_train_epochs=5,
+    )
+    losses = seen.mean_losses(*groups)
+    assert not check(tmp_path / "t.h5", seen.positions, losses).interrupted
+    np.testing.assert_allclose(told, losses, rtol=1e-6)
+
+
+class WithoutLoss(Classifier):
+    config = PretrainedConfig()
+
+    def forward(self, input, labels=None):
+        return {"logits": self.network(input)}
+
+
+def losses_at(positions, batches, **options):
+    """Of every batch, at the position where it was trained on."""
+    twin, (inputs, labels) = network().double(), samples()
+    for position, batch in zip(positions, batches, strict=True):
+        torch.nn.utils.vector_to_parameters(torch.from_numpy(position), twin.parameters())
+        logits = twin(inputs[batch].double())
+        yield cross_entropy(logits, labels[batch], **options).item()
+
+
+def test_the_loss_is_that_of_label_smoothing(tmp_path):
+    seen, told = trained(tmp_path / "t.h5", WithoutLoss(), label_smoothing_factor=0.2)
+    batches = np.tile(np.arange(64).reshape(8, 8), (3, 1))
+    losses = list(losses_at(seen.positions, batches, label_smoothing=0.2))
+    check(tmp_path / "t.h5", seen.positions, losses)
+    np.testing.assert_allclose(told, losses, rtol=1e-6)
+
+
+def test_the_loss_is_that_of_a_function_of_the_users(tmp_path):
+    def mean_of_the_step(outputs, labels, num_items_in_batch=None):
+        return cross_entropy(outputs["logits"], labels, reduction="sum") / num_items_in_batch
+
+    seen, told = trained(
+        tmp_path / "t.h5",
+        WithoutLoss(),
+        compute_loss_func=mean_of_the_step,
+        gradient_accumulation_steps=4,
+        num_train_epochs=6,
+    )
+    batches = np.tile(np.arange(64).reshape(2, 32), (6, 1))
+    losses = list(losses_at(seen.positions, batches))
+    check(tmp_path / "t.h5", seen.positions, losses)
+    np.testing.assert_allclose(told, losses, rtol=1e-6)
+
+
+def test_the_loss_of_a_language_model_is_the_mean_over_the_tokens_of_a_step(tmp_path):
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=11, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    config.resid_pdrop = config.embd_pdrop = config.attn_pdrop = 0.0
+    model = GPT2LMHeadModel(config)
+    tokens = torch.randint(11, (24, 6))
+    labels = torch.where(torch.rand(24, 6) < 0.4, -100, tokens)
+    model.seen, losses = Seen(), []
+
+    def whole_step(*_):
+        """Of all minibatches of the step to come, before it."""
+        step = len(losses)
+        batch = slice(8 * step % 24, 8 * step % 24 + 8)
+        with torch.no_grad():
+            logits = model(tokens[batch]).logits[:, :-1]
+        losses.append(cross_entropy(logits.flatten(0, 1), labels[batch, 1:].flatten()).item())
+
+    trainer = trainer_of(
+        model,
+        tmp_path,
+        [TransformersRecorder(tmp_path / "t.h5", 100)],
+        batch_size=4,
+        data=[{"input_ids": x, "labels": y} for x, y in zip(tokens, labels, strict=True)],
+        gradient_accumulation_steps=2,
+        num_train_epochs=4,
+    )
+    trainer.optimizer.register_step_pre_hook(whole_step)
+    trainer.train()
+    trajectory = check(tmp_path / "t.h5", model.seen.positions, losses)
+    assert trajectory.parameters == sum(p.numel() for p in model.parameters())
+
+
+class Failing(Classifier):
+    def forward(self, input, labels):
+        if self.training and len(self.seen.positions) == 14:
+            raise OSError("no data")
+        return super().forward(input, labels)
+
+
+def test_what_was_walked_before_an_exception_is_written(tmp_path):
+    model = Failing()
+    with pytest.raises(OSError, match="no data"):
+        trained(tmp_path / "t.h5", model)
+    assert check(tmp_path / "t.h5", model.seen.positions, model.seen.losses).interrupted
+
+
+def test_a_training_resumed_from_its_checkpoint_goes_on_with_the_walk(tmp_path):
+    first, second = Failing(), Classifier()
+    with pytest.raises(OSError, match="no data"):
+        trained(tmp_path / "t.h5", first, save_strategy="steps", save_steps=10)
+    trained(
+        tmp_path / "t.h5",
+        second,
+        record={"resume": True},
+        train={"resume_from_checkpoint": str(tmp_path / "kept" / "checkpoint-10")},
+    )
+    trajectory = Trajectory(tmp_path / "t.h5")
+    assert trajectory.resumed.tolist() == [[14, 10]]
+    losses = first.seen.losses + second.seen.losses
+    np.testing.assert_allclose(trajectory.loss, losses, rtol=1e-6)
+    assert [(w.start, w.length) for w in trajectory.windows] == [(0, 14), (14, 14)]
+    assert not trajectory.interrupted
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_walk_ends_before_the_best_model_is_loaded(tmp_path, late):
+    def worse_and_worse(_):
+        worse_and_worse.error += 1.0
+        return {"error": worse_and_worse.error}
+
+    worse_and_worse.error = 0.0
+    model, early = Classifier(), EarlyStoppingCallback(3)
+    seen, _ = trained(
+        tmp_path / "t.h5",
+        model,
+        early,
+        compute_metrics=worse_and_worse,
+        metric_for_best_model="error",
+        greater_is_better=False,
+        load_best_model_at_end=True,
+        num_train_epochs=9,
+        **({"eval_strategy": "epoch", "save_strategy": "epoch"} if late else
+           {"eval_strategy": "steps", "eval_steps": 5, "save_strategy": "steps", "save_steps": 5}),
+    )
+    steps = 32 if late else 20
+    trajectory = Trajectory(tmp_path / "t.h5")
+    assert trajectory.steps == steps
+    assert not trajectory.interrupted
+    ended = trajectory.gradients["series_end"]
+    index = trajectory.gradients["series_index"]
+    loaded = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
+    assert not np.array_equal(loaded[index], ended)
+    twin, _ = trained(tmp_path / "twin.h5", Classifier(), max_steps=steps + 1)
+    np.testing.assert_array_equal(twin.positions[steps][index].astype(np.float32), ended)
+
+
+def test_a_callback_that_is_added_later(tmp_path):
+    model = Classifier()
+    trainer = trainer_of(model, tmp_path, [])
+    trainer.add_callback(TransformersRecorder(tmp_path / "t.h5", 100))
+    trainer.train()
+    assert not check(tmp_path / "t.h5", model.seen.positions, model.seen.losses).interrupted
+
+
+def test_two_processes_walk_as_one(tmp_path):
+    for processes in (None, 2):
+        path, size = tmp_path / f"{processes or 1}.h5", 8 // (processes or 1)
+        run(FOLDER / "ddp_transformers.py", path, size, folder=tmp_path, processes=processes)
+    one, two = (Trajectory(tmp_path / f"{n}.h5") for n in (1, 2))
+    parts = [np.load(tmp_path / f"2.h5.{rank}.npz") for rank in (0, 1)]
+    losses = np.mean([part["losses"].reshape(-1, 2) for part in parts], axis=(0, 2))
+    check(tmp_path / "2.h5", parts[0]["positions"], losses)
+    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
+    np.testing.assert_allclose(two.windows[0].gram, one.windows[0].gram, rtol=1e-4, atol=1e-9)
+    assert two.layers == one.layers
