@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/installed
 SLURM := .venv-slurm
+FRAMEWORKS := .venv-frameworks
 
-.PHONY: help calibrate run test test-cluster plan venv venv-slurm bench lint manual
+.PHONY: help calibrate run test test-cluster test-frameworks plan venv venv-slurm venv-frameworks \
+  bench lint manual
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,6 +25,10 @@ test: $(READY) lint ## set up, run all linters and tests
 test-cluster: $(READY) $(SLURM)/ready ## real jobs on a Slurm of this machine's own, as root
 	tests/cluster/install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -x tests/cluster
+
+# Each recorded by its own loop; here a test that is skipped fails.
+test-frameworks: $(FRAMEWORKS)/ready ## loops of Lightning, Transformers and Accelerate, recorded
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/bin/python -m pytest --no-skips tests/integrations
 
 # Jobs, hours, memory and disk of a study; RATE is that of your GPU in TFLOP/s, if you know it.
 plan: $(READY) ## jobs, hours, memory and disk of STUDY before it runs (RATE: TFLOP/s of your GPU)
@@ -62,6 +68,19 @@ $(SLURM)/ready: $(READY) requirements-slurm.txt
 	  --requirement requirements-slurm.txt --constraint constraints.txt
 	printf '#!/bin/sh\nexec "$(CURDIR)/$(SLURM)/bin/python" -m snakemake "$$@"\n' > $(SLURM)/bin/snakemake
 	chmod +x $(SLURM)/bin/snakemake
+	touch $@
+
+# Lightning, Transformers and Accelerate are for tests alone and many packages: apart as well.
+venv-frameworks: $(FRAMEWORKS)/ready ## set-up of the tests of loops of other packages, apart
+
+$(FRAMEWORKS)/ready: $(READY) requirements-frameworks.txt
+	$(BIN)/python -m venv --clear $(FRAMEWORKS)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  > "$$($(FRAMEWORKS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/first.pth"
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement requirements-frameworks.txt --constraint constraints.txt
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
 	touch $@
 
 # The checkout itself, so that `import sgdwalk` and the command work; edits count at once.

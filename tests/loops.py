@@ -6,6 +6,7 @@ As a script it is that process: it reads requests, one JSON a line, and answers 
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -139,21 +141,18 @@ def walk(
 
     Writes ``log``: every step whose record has returned, and its loss; ``end``: last parameters.
 
-    Args:
-        die_at: (number of a watched call, "before", "half" or "after", signal).
-        calls: write down the watched calls, for `die_at`.
-        limits: pairs (name of a resource, limit).
-        room: step from which on no file may grow beyond what `limits` says of FSIZE.
-        user: who to be.
-        wait: step at which to wait for a file ``go``.
-        memory: step from which on no Gram matrix can be made, for lack of it; with the error.
+    It can die at ``die_at``: number of a watched call; before, half-way or after; signal. The
+    ``calls`` are written down for that. ``limits``, pairs of a resource and its limit, hold from
+    step ``room`` on, or from the start. ``user`` is who to be, ``wait`` a step at which to wait for
+    a file ``go``, ``memory`` a step from which on no Gram matrix can be made, and the error.
     """
     from sgdwalk.recording import open_window
     from sgdwalk.recording.recorder import TrajectoryRecorder
 
     folder = Path(folder)
     model, optimizer = start_of(first, seed, shape)
-    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    # limits are those of every file
+    log = os.open(os.devnull if limits else folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     write, fsync = os.write, os.fsync  # not watched
     if user is not None:
         os.setuid(user)
@@ -170,7 +169,8 @@ def walk(
                 loss = loss_at(model, step)
                 recorder.record(loss)
                 write(log, f"{step} {loss.item().hex()}\n".encode())
-                fsync(log)
+                if not limits:
+                    fsync(log)
                 optimizer.step()
                 if step == wait:
                     (folder / "waiting").touch()
@@ -178,6 +178,101 @@ def walk(
                         time.sleep(0.001)
     limit([(name, -1) for name, _ in limits])
     np.save(folder / "end.npy", flat(model))
+
+
+def rank(
+    folder,
+    rank,
+    kind,
+    *,
+    ranks=2,
+    steps=40,
+    hook=False,
+    told=(),
+    fail=None,
+    room=None,
+    refusal=False,
+    **options,
+):
+    """One of the processes of a walk, each of which has its part of every minibatch.
+
+    ``kind`` is what the model becomes: ``whole`` for one process, ``replicas``, ``shards``, or
+    ``mixed``, shards beside whole parameters. With ``hook`` the optimizer records. Process ``told``
+    alone is told these options. One of the processes can ``fail``, or have no ``room``, at a step;
+    each is the number of the process and the step. A ``refusal`` must come.
+    """
+    import torch
+    from torch import distributed
+
+    from sgdwalk.errors import InputError
+    from sgdwalk.recording.recorder import TrajectoryRecorder
+
+    folder = Path(folder)
+    if kind != "whole":
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=ranks
+        )
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    walked = spread(model, kind)
+    optimizer = torch.optim.SGD(walked.parameters(), lr=0.1, momentum=0.9)
+    options = {"window": [(10, 1), (4, 3)], "origin": {}, **options}
+    if told and told[0] == rank:
+        options.update(told[1])
+    if hook:
+        options["optimizer"] = optimizer
+    positions, gradients = [], []
+    try:
+        recorder = TrajectoryRecorder(walked, folder / "t.h5", **options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        if refusal:
+            return
+        raise
+    with recorder:
+        for step in range(steps):
+            if fail is not None and fail == [rank, step]:
+                raise RuntimeError("out of luck")
+            if room is not None and room == [rank, step]:
+                limit([("FSIZE", (folder / "t.h5.parts" / "steps.rows").stat().st_size)])
+            draw = torch.Generator().manual_seed(step)
+            inputs = torch.randn(8, 4, generator=draw)[rank::ranks]
+            loss = (walked(inputs) - inputs[:, :1].sin()).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            if kind == "mixed":
+                for p in (model[2].weight, model[2].bias):
+                    distributed.all_reduce(p.grad)
+                    p.grad /= ranks
+            if kind == "whole":
+                positions.append(flat(model))
+                gradients.append(
+                    np.concatenate([p.grad.numpy().ravel() for p in model.parameters()])
+                )
+            if hook:
+                recorder.loss(loss, len(inputs))
+            else:
+                recorder.record(loss, len(inputs))
+            optimizer.step()
+    np.savez(folder / f"seen-{rank}.npz", positions=positions, gradients=gradients)
+
+
+def spread(model, kind):
+    if kind == "whole":
+        return model
+    if kind == "replicas":
+        from torch.nn.parallel import DistributedDataParallel
+
+        return DistributedDataParallel(model)
+    from torch.distributed import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh("cpu", (2,))
+    fully_shard(model[0], mesh=mesh)
+    if kind == "shards":
+        fully_shard(model[2], mesh=mesh)
+        fully_shard(model, mesh=mesh)
+    return model
 
 
 def raising(error):
@@ -200,17 +295,68 @@ def limit(limits):
         resource.setrlimit(which, (most if size < 0 else size, most))
 
 
-def refused(folder, name="t.h5", **options):
+def refused(folder, name="t.h5", model=None, **options):
     """Make a recorder, which must be refused; says why."""
     from sgdwalk.errors import InputError
     from sgdwalk.recording.recorder import TrajectoryRecorder
 
     try:
-        TrajectoryRecorder(start_of()[0], Path(folder) / name, **options)
+        TrajectoryRecorder(model or start_of()[0], Path(folder) / name, **options)
     except InputError as error:
         print(error, file=sys.stderr)
     else:
         raise AssertionError("not refused")
+
+
+def refuse_much(folder, room, window):
+    """The same, of a large model in a process that may not take much memory."""
+    import torch
+
+    model = torch.nn.Linear(1000, 200, bias=False)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    limit([("AS", taken + room)])
+    refused(folder, model=model, window=window, host_memory=2**40)
+
+
+def come_and_go(folder, seed, times):
+    """Record a few steps over and over, where another process does the same."""
+    from sgdwalk.errors import InputError
+    from sgdwalk.recording.recorder import TrajectoryRecorder
+
+    model, _ = start_of(seed=seed)
+    for _ in range(times):
+        try:
+            recorder = TrajectoryRecorder(model, folder / "t.h5", 3, origin={}, overwrite=True)
+        except InputError as error:
+            if "is recording there" not in str(error):
+                raise
+            continue
+        with recorder:
+            for step in range(4):
+                recorder.record(loss_at(model, step))
+        assert recorder.ended is None
+        print("recorded", file=sys.stderr)
+
+
+def fork_in_the_loop(folder):
+    """Children of the loop that end in their own ways."""
+    from sgdwalk.recording.recorder import TrajectoryRecorder
+
+    model, _ = start_of()
+    children = []
+    with TrajectoryRecorder(model, folder / "t.h5", 10, origin={}) as recorder:
+        for step in range(30):
+            recorder.record(loss_at(model, step))
+            if step in (5, 12, 25):
+                children.append(os.fork())
+                if not children[-1]:
+                    if step == 5:
+                        sys.exit(0)
+                    if step == 12:
+                        recorder.close()
+                        sys.exit(0)
+                    raise RuntimeError("of a child")
+                os.waitpid(children[-1], 0)
 
 
 def recovered(folder, name="t.h5", **options):
@@ -302,8 +448,20 @@ def fork(request):
         with open(name, mode) as file:
             os.dup2(file.fileno(), number)
     os.dup2(2, 1)
-    globals()[request["function"]](folder, **request["options"])
-    sys.exit(0)  # as a script ends: with all that happens then
+    faulthandler.dump_traceback_later(40)  # of one that hangs
+    function = globals()[request["function"]]
+    if function is not rank:
+        function(folder, **request["options"])
+        sys.exit(0)  # as a script ends: with all that happens then
+    code = 1
+    try:
+        function(folder, **request["options"])
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)  # torch itself may hang when it takes a group of processes apart
 
 
 def ended(pid, kill_after, by, timeout):

@@ -62,9 +62,7 @@ def trainer_of(model, path, callbacks, batch_size=8, data=None, **options):
 
 def main(path: Path, batch_size: int):
     model, recorder = Classifier(), TransformersRecorder(path, window=100)
-    trainer = trainer_of(
-        model, path.parent, [recorder], batch_size, gradient_accumulation_steps=2
-    )
+    trainer = trainer_of(model, path.parent, [recorder], batch_size, gradient_accumulation_steps=2)
     trainer.train()
     model.seen.save(f"{path}.{trainer.args.process_index}.npz")
 

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("accelerate")
-
 import torch
-from accelerate import Accelerator
-from ddp_accelerate import prepared, train
 from framework_walks import FOLDER, check, network, run
 
 from sgdwalk.errors import InputError
-from sgdwalk.integrations.accelerate import AccelerateRecorder
 from sgdwalk.recording.trajectory import Trajectory
+
+pytest.importorskip("accelerate")
+from accelerate import Accelerator
+from ddp_accelerate import prepared, train
+
+from sgdwalk.integrations.accelerate import AccelerateRecorder
 
 
 @pytest.mark.parametrize(("accumulated", "groups"), [(1, [1]), (3, [3, 3, 2])])
@@ -48,16 +48,20 @@ def failing(at):
     return loss_of
 
 
+def cut_off(accelerator, model, optimizer, batches, seen, path):
+    """A loop that is saved after one epoch, and fails at its 14th step."""
+    with AccelerateRecorder(accelerator, model, optimizer, path, 100):
+        train(accelerator, model, optimizer, batches, seen, epochs=1)
+        accelerator.save_state(path.with_name("kept"))
+        train(accelerator, model, optimizer, batches, seen, loss_of=failing(14))
+
+
 def test_a_loop_resumed_from_its_checkpoint_goes_on_with_the_walk(tmp_path):
     accelerator = Accelerator(cpu=True)
     model, optimizer, batches, first = prepared(accelerator)
     path = tmp_path / "t.h5"
-    with pytest.raises(OSError, match="no data"), AccelerateRecorder(
-        accelerator, model, optimizer, path, 100
-    ):
-        train(accelerator, model, optimizer, batches, first, epochs=1)
-        accelerator.save_state(tmp_path / "kept")
-        train(accelerator, model, optimizer, batches, first, loss_of=failing(14))
+    with pytest.raises(OSError, match="no data"):
+        cut_off(accelerator, model, optimizer, batches, first, path)
     assert check(path, first.positions, first.losses).interrupted
 
     accelerator = Accelerator(cpu=True)

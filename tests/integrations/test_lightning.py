@@ -2,20 +2,20 @@
 
 import numpy as np
 import pytest
-
-lightning = pytest.importorskip("lightning")
-
 import torch
-from ddp_lightning import Classifier, quiet
 from framework_walks import FOLDER, check, run, samples
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.plugins import MixedPrecision
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from sgdwalk.errors import InputError
-from sgdwalk.integrations.lightning import LightningRecorder
 from sgdwalk.recording.trajectory import Trajectory
+
+pytest.importorskip("lightning")
+from ddp_lightning import Classifier, quiet
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins import MixedPrecision
+
+from sgdwalk.integrations.lightning import LightningRecorder
 
 
 def batches(size=8):
@@ -46,7 +46,7 @@ def test_steps_and_losses_are_the_trainings(tmp_path, accumulated, groups):
     )
     trajectory = check(tmp_path / "t.h5", seen.positions, seen.mean_losses(*groups))
     assert not trajectory.interrupted
-    assert [name for name, _ in trajectory.layers][0] == "network.0.weight"
+    assert trajectory.layers[0] == ("network.0.weight", 30)
 
 
 def test_the_optimizer_is_in_the_origin_and_further_arguments_arrive(tmp_path):
@@ -157,11 +157,18 @@ def test_a_training_resumed_from_its_checkpoint_goes_on_with_the_walk(tmp_path):
     fitted(tmp_path / "t.h5", second, record={"resume": True}, fit={"ckpt_path": point})
     trajectory = Trajectory(tmp_path / "t.h5")
     assert trajectory.resumed.tolist() == [[14, 10]]
-    np.testing.assert_allclose(
-        trajectory.loss, first.seen.losses + second.seen.losses, rtol=1e-6
-    )
+    np.testing.assert_allclose(trajectory.loss, first.seen.losses + second.seen.losses, rtol=1e-6)
     assert [(w.start, w.length) for w in trajectory.windows] == [(0, 14), (14, 14)]
     assert not trajectory.interrupted
+
+
+def test_it_is_a_callback_of_the_package_of_the_other_name_too(tmp_path):
+    code = (
+        "import sys; sys.modules['lightning'] = None; import pytorch_lightning; "
+        "from sgdwalk.integrations.lightning import LightningRecorder; "
+        "assert issubclass(LightningRecorder, pytorch_lightning.Callback)"
+    )
+    run("-c", code, folder=tmp_path)
 
 
 def test_two_processes_walk_as_one(tmp_path):

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("transformers")
-
 import torch
-from ddp_transformers import Classifier, trainer_of
+from cases import flat
 from framework_walks import FOLDER, Seen, check, network, run, samples
 from torch.nn.functional import cross_entropy
+
+from sgdwalk.errors import InputError
+from sgdwalk.recording.trajectory import Trajectory
+
+pytest.importorskip("transformers")
+from ddp_transformers import Classifier, trainer_of
 from transformers import (
     EarlyStoppingCallback,
     GPT2Config,
@@ -18,7 +21,6 @@ from transformers import (
 )
 
 from sgdwalk.integrations.transformers import TransformersRecorder
-from sgdwalk.recording.trajectory import Trajectory
 
 
 class Losses(TrainerCallback):
@@ -103,10 +105,12 @@ def test_the_loss_is_that_of_a_function_of_the_users(tmp_path):
 def test_the_loss_of_a_language_model_is_the_mean_over_the_tokens_of_a_step(tmp_path):
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=11, n_positions=6, n_embd=8, n_layer=1, n_head=2)
+    config.bos_token_id = config.eos_token_id = None
     config.resid_pdrop = config.embd_pdrop = config.attn_pdrop = 0.0
     model = GPT2LMHeadModel(config)
     tokens = torch.randint(11, (24, 6))
     labels = torch.where(torch.rand(24, 6) < 0.4, -100, tokens)
+    labels[:, 0] = -100  # predicted from nothing, but the Trainer would count it
     model.seen, losses = Seen(), []
 
     def whole_step(*_):
@@ -164,36 +168,31 @@ def test_a_training_resumed_from_its_checkpoint_goes_on_with_the_walk(tmp_path):
     assert not trajectory.interrupted
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_the_walk_ends_before_the_best_model_is_loaded(tmp_path, late):
-    def worse_and_worse(_):
-        worse_and_worse.error += 1.0
-        return {"error": worse_and_worse.error}
-
-    worse_and_worse.error = 0.0
-    model, early = Classifier(), EarlyStoppingCallback(3)
-    seen, _ = trained(
+@pytest.mark.parametrize(("when", "every", "steps"), [("steps", 5, 20), ("epoch", 8, 32)])
+def test_the_walk_ends_before_the_best_model_is_loaded(tmp_path, when, every, steps):
+    errors = iter(range(100))
+    model = Classifier()
+    trained(
         tmp_path / "t.h5",
         model,
-        early,
-        compute_metrics=worse_and_worse,
+        EarlyStoppingCallback(3),  # after the first one, which is the best
+        compute_metrics=lambda _: {"error": next(errors)},
         metric_for_best_model="error",
         greater_is_better=False,
         load_best_model_at_end=True,
         num_train_epochs=9,
-        **({"eval_strategy": "epoch", "save_strategy": "epoch"} if late else
-           {"eval_strategy": "steps", "eval_steps": 5, "save_strategy": "steps", "save_steps": 5}),
+        eval_strategy=when,
+        save_strategy=when,
+        eval_steps=every,
+        save_steps=every,
     )
-    steps = 32 if late else 20
     trajectory = Trajectory(tmp_path / "t.h5")
     assert trajectory.steps == steps
     assert not trajectory.interrupted
-    ended = trajectory.gradients["series_end"]
-    index = trajectory.gradients["series_index"]
-    loaded = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
-    assert not np.array_equal(loaded[index], ended)
-    twin, _ = trained(tmp_path / "twin.h5", Classifier(), max_steps=steps + 1)
-    np.testing.assert_array_equal(twin.positions[steps][index].astype(np.float32), ended)
+    index, end = (trajectory.gradients[name] for name in ("series_index", "series_end"))
+    seen, _ = trained(tmp_path / "twin.h5", Classifier(), max_steps=steps + 1)
+    np.testing.assert_array_equal(end, seen.positions[steps][index])
+    np.testing.assert_array_equal(flat(model.parameters())[index], seen.positions[every][index])
 
 
 def test_a_callback_that_is_added_later(tmp_path):
@@ -202,6 +201,11 @@ def test_a_callback_that_is_added_later(tmp_path):
     trainer.add_callback(TransformersRecorder(tmp_path / "t.h5", 100))
     trainer.train()
     assert not check(tmp_path / "t.h5", model.seen.positions, model.seen.losses).interrupted
+
+
+def test_it_is_told_if_no_trainer_calls():
+    with pytest.raises(InputError, match="called by no Trainer"):
+        TransformersRecorder("t.h5").on_train_begin(None, None, None)
 
 
 def test_two_processes_walk_as_one(tmp_path):

@@ -235,7 +235,9 @@ def test_the_optimizer_is_left_as_it_was(tmp_path):
     assert recorder.step == 0
     assert not optimizer._optimizer_step_pre_hooks
     assert not optimizer._optimizer_step_post_hooks
-    assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
+    for p in model.parameters():
+        assert not p._post_accumulate_grad_hooks
+        assert not p._backward_hooks
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,12 @@ def _info(path: Path) -> Iterator[str]:
     yield f"{path}: a whole {kind} file, {path.stat().st_size / 1e6:.3g} MB"
     if kind == "trajectory":
         yield from _walk(path)
+    if "recorded" in made:
+        yield f"recorded from {made['recorded']}, a {made.get('model', 'set of tensors')}"
+    optimizer = made.get("optimizer", {"groups": []})
+    for group in optimizer["groups"]:
+        told = (f"{name} {value}" for name, value in group.items() if value not in (None, False))
+        yield f"moved by {optimizer['class']}, {', '.join(told)}"
     versions = made.get("versions", {})
     if versions:
         yield "made with " + ", ".join(f"{name} {version}" for name, version in versions.items())

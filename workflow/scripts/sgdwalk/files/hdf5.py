@@ -9,6 +9,7 @@ before anything else, so that a truncated, foreign or damaged file is named and 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,14 +47,85 @@ def create(
         origin: where it came from (config of the run, library versions, commit), JSON-able.
     """
     with written(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=_HEADER) as file:
+        with (
+            open(temporary, "w+b", buffering=0) as raw,
+            _to_disk(raw) as disk,
+            h5py.File(disk, "w", userblock_size=_HEADER) as file,
+        ):
             file.attrs["kind"] = kind
             file.attrs["format_version"] = version_of(kind)
             file.attrs["origin"] = json.dumps(dict(origin or {}), sort_keys=True)
             yield file
         header = f"sgdwalk {kind} {version_of(kind)} {_digest(temporary)}\n".encode()
-        with open(temporary, "r+b") as raw:
-            raw.write(header.ljust(_HEADER, b"\0"))
+        with open(temporary, "r+b") as whole:
+            whole.write(header.ljust(_HEADER, b"\0"))
+
+
+class _Disk(io.RawIOBase):
+    """A file that HDF5 can always close, with the first error of the disk that it was not told.
+
+    HDF5 cannot give up what a full disk does not take: it fills the error output with messages, and
+    the process ends with a segmentation fault.
+    """
+
+    def __init__(self, raw: io.FileIO):
+        self._raw = raw
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place in the file."""
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self._raw.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, with zeros where a write was not taken."""
+        count = self._raw.readinto(buffer)
+        buffer[count:] = bytes(len(buffer) - count)
+        return len(buffer)
+
+    def write(self, data: Any) -> int:
+        """Write all, or remember why not."""
+        rest = memoryview(data).cast("B")
+        try:
+            while rest and self.error is None:  # a disk may take a part at a time
+                rest = rest[self._raw.write(rest) :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size, or remember why not."""
+        try:
+            return self._raw.truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+
+@contextmanager
+def _to_disk(raw: io.FileIO) -> Iterator[_Disk]:
+    """What HDF5 writes to; raises the disk's error once HDF5 has closed it."""
+    disk = _Disk(raw)
+    try:
+        yield disk
+    finally:
+        if disk.error is not None:
+            raise disk.error
 
 
 def put(

@@ -1,18 +1,20 @@
 """Record the walk of an Accelerate loop: one line around it.
 
-model, optimizer, batches = accelerator.prepare(model, optimizer, batches)
-with AccelerateRecorder(accelerator, model, optimizer, "trajectory.h5", window=1000):
-    for inputs, labels in batches:
-        with accelerator.accumulate(model):
-            loss = loss_function(model(inputs), labels)
-            accelerator.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
+    model, optimizer, batches = accelerator.prepare(model, optimizer, batches)
+    with AccelerateRecorder(accelerator, model, optimizer, "trajectory.h5", window=1000):
+        for inputs, labels in batches:
+            with accelerator.accumulate(model):
+                loss = loss_function(model(inputs), labels)
+                accelerator.backward(loss)
+                optimizer.step()
+                optimizer.zero_grad()
+
+The losses are those that the loop hands to ``accelerator.backward``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ class AccelerateRecorder(TrajectoryRecorder):
         model: torch.nn.Module,
         optimizer: Any,
         path: str | Path,
-        window: int | list[tuple[int, int]] = 1000,
+        window: int | Sequence[tuple[int, int]] = 1000,
         **options: Any,
     ):
         model = recordable(model, accelerator.num_processes)

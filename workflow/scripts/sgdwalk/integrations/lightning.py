@@ -1,10 +1,13 @@
 """Record the walk of a Lightning training: one more callback.
 
-trainer = Trainer(callbacks=[LightningRecorder("trajectory.h5", window=1000)])
+    trainer = Trainer(callbacks=[LightningRecorder("trajectory.h5", window=1000)])
+
+The losses are those of ``on_before_backward``, in automatic and in manual optimization.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,7 @@ class LightningRecorder(Callback):
     """
 
     def __init__(
-        self, path: str | Path, window: int | list[tuple[int, int]] = 1000, **options: Any
+        self, path: str | Path, window: int | Sequence[tuple[int, int]] = 1000, **options: Any
     ):
         self.path = Path(path)
         self.recorder: TrajectoryRecorder | None = None

@@ -1,11 +1,14 @@
 """Record the walk of a Hugging Face `Trainer`: one more callback.
 
-trainer = Trainer(..., callbacks=[TransformersRecorder("trajectory.h5", window=1000)])
+    trainer = Trainer(..., callbacks=[TransformersRecorder("trajectory.h5", window=1000)])
+
+The losses are those that the Trainer hands to its accelerator, whatever computed them.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -38,7 +41,7 @@ class TransformersRecorder(TrainerCallback):
     """
 
     def __init__(
-        self, path: str | Path, window: int | list[tuple[int, int]] = 1000, **options: Any
+        self, path: str | Path, window: int | Sequence[tuple[int, int]] = 1000, **options: Any
     ):
         self.path = Path(path)
         self.recorder: AccelerateRecorder | None = None

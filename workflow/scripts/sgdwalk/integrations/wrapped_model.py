@@ -1,4 +1,4 @@
-"""The model as a framework runs it: what a recorder must be given, so that it sees its processes."""
+"""The model as a framework runs it, in which a recorder sees the other processes."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from sgdwalk.files.provenance import commit_of, library_versions
 
@@ -19,6 +20,9 @@ def origin_of_loop(model: object, optimizer: Any) -> dict[str, Any]:
         "versions": library_versions(),
         "recorded": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    if isinstance(model, DistributedDataParallel):
+        model = model.module
     if isinstance(model, torch.nn.Module):
         found["model"] = _class(model)
     while hasattr(optimizer, "optimizer"):

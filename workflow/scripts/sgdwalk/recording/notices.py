@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 _PATIENCE = 5.0  # seconds of silence that nobody minds
 
 
 def say(line: str) -> None:
-    """Write one line to the error output."""
-    print(f"sgdwalk: {line}", file=sys.stderr, flush=True)
+    """Write one line to the error output, if there is one that takes it."""
+    with suppress(OSError, ValueError):  # closed, or on a disk that is full
+        print(f"sgdwalk: {line}", file=sys.stderr, flush=True)
 
 
 class Pace:

@@ -110,24 +110,34 @@ class StepLosses:
         self._told: list[Number] = []
         self._samples: list[int | None] = []
         self._passes = self._begun = self._first = 0
-        self._gradient: tuple[int, int] | None = None
+        self._seen: tuple[int, int] | None = None
+        self._handles: list[Any] = []
         leaves = [p for p in parameters if p.is_leaf and p.requires_grad]
-        self._handle = (
-            leaves[-1].register_post_accumulate_grad_hook(self._after_backward) if leaves else None
-        )
+        if leaves:
+            self._parameter = leaves[-1]
+            self._handles = [
+                self._parameter.register_hook(self._before_adding),
+                self._parameter.register_post_accumulate_grad_hook(self._after_adding),
+            ]
 
-    def _after_backward(self, parameter: torch.Tensor) -> None:
-        gradient = parameter.grad
-        if gradient is None:
-            return
-        seen = (id(gradient), gradient._version)
-        # adding to it is one change of the same tensor; zeroing or unscaling it were others
-        added = self._gradient is not None and seen == (self._gradient[0], self._gradient[1] + 1)
-        if not added:
+    def _before_adding(self, gradient: torch.Tensor) -> None:
+        if self._begins():
             self._begun += 1
             self._first = self._passes
         self._passes += 1
-        self._gradient = seen
+
+    def _begins(self) -> bool:
+        """Whether what a backward pass is about to add to is a new gradient, or one set to zero."""
+        before = self._parameter.grad
+        if before is None or self._seen is None or id(before) != self._seen[0]:
+            return True
+        if before._version == self._seen[1]:  # nothing was done to it since the last pass
+            return False
+        return not bool((before.to_dense() if before.is_sparse else before).any())
+
+    def _after_adding(self, parameter: torch.Tensor) -> None:
+        if parameter.grad is not None:
+            self._seen = (id(parameter.grad), parameter.grad._version)
 
     def tell(self, value: Number, samples: int | None) -> None:
         """Of a minibatch."""
@@ -153,9 +163,9 @@ class StepLosses:
         """A step was made or skipped."""
         self._told, self._samples = [], []
         self._passes = self._begun = self._first = 0
-        self._gradient = None
+        self._seen = None
 
     def close(self) -> None:
-        """Take the hook away."""
-        if self._handle is not None:
-            self._handle.remove()
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()

@@ -142,6 +142,7 @@ class TrajectoryRecorder:
         self._untold = 0
         self._closed = False
         self._process = os.getpid()
+        self._stopped = False  # recording has ended, and every process knows
         self._entries = SampledEntries(
             self._parameters, samples_per_step, coordinates_per_layer, seed
         )
@@ -290,13 +291,13 @@ class TrajectoryRecorder:
         if os.getpid() != self._process:
             raise InputError("record: in a forked process; allowed: where the recorder was made")
         self._parameters.check()
-        if self.ended is not None and not self._ranks.shared:
+        if self._stopped:
             return
         with self._ending_on_lack(), torch.no_grad():
             self._measure(loss, samples, scale)
 
     @contextmanager
-    def _ending_on_lack(self) -> Iterator[None]:
+    def _ending_on_lack(self, what: str = "recording ended") -> Iterator[None]:
         """A lack of room ends the recording, and never the training."""
         try:
             yield
@@ -304,8 +305,11 @@ class TrajectoryRecorder:
             if not is_lack(error):
                 raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self.ended = f"recording ended at step {self.step}: {reason}"
-            say(f"{self.ended}; the loop goes on, and what was recorded is in {self._folder}")
+            self.ended = f"{what} after {self.step} steps: {reason}"
+            say(
+                f"{self.path}: {self.ended}. What was recorded is in {self._folder}: "
+                f"`sgdwalk recover {self.path}` makes the file when there is room"
+            )
 
     def _measure(
         self, loss: Number | None, samples: int | None, scale: torch.Tensor | None
@@ -313,17 +317,22 @@ class TrajectoryRecorder:
         self._close_full()  # of a step that was interrupted
         due = [window for window in self._windows if window.due(self.step)]
         probe = float(self._probe()) if self._probe is not None and due else np.nan
-        drawn, numbers = None, torch.zeros(0, dtype=torch.float64, device=self._parameters.device)
+        size = 1 + self._layout.samples + 2 * len(self._layout.series) if self._ranks.counts else 0
+        numbers = torch.zeros(size, dtype=torch.float64, device=self._parameters.device)
+        drawn = None
         if self._ranks.counts and self.ended is None:
-            drawn, numbers = self._local_numbers(due, scale)
+            with self._ending_on_lack():
+                drawn, numbers = self._local_numbers(due, scale)
         stopped = self.ended is not None
-        value, samples, found, stopped = self._ranks.step(loss, samples, numbers, stopped)
-        if stopped:
+        value, samples, found, self._stopped = self._ranks.step(loss, samples, numbers, stopped)
+        if self._stopped:
             self.ended = self.ended or "recording ended on another process"
             return
         if self._journal is not None:
             with self._ending_on_lack():
                 self._write_step(value, samples, probe, drawn, found)
+        if self.ended is not None and not self._ranks.shared:
+            return
         diverged = value is not None and not np.isfinite(value)
         if self._gradients is not None:
             self._gradients.count += 1
@@ -499,11 +508,11 @@ class TrajectoryRecorder:
         try:
             # an error on one process leaves the others elsewhere: they cannot add up a window
             alone = interrupted and self._ranks.shared
-            if not alone and self._ranks.agree(self.ended is None):
+            if not alone and not self._stopped and self._ranks.agree(self.ended is None):
                 with self._ending_on_lack(), torch.no_grad():
                     self._write_end()
             if self._journal is not None:
-                with self._ending_on_lack():
+                with self._ending_on_lack("the file was not written"):
                     self._write_file(interrupted, diverged_at)
         finally:
             self._let_go()

@@ -27,6 +27,7 @@ from sgdwalk.files.atomic import written
 from sgdwalk.recording.row_streams import rows_left
 
 _OURS = ("*.rows", "*.map", "recording.json", ".recording.json.*.tmp", "lock")
+_TRIES = 100
 
 
 def parts_folder(path: str | Path) -> Path:
@@ -59,13 +60,16 @@ class RecordingFolder:
         _held[self.path.resolve()] = self
 
     def _locked(self) -> IO[str]:
+        tries = 0
         while True:
+            tries += 1
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115
-            except FileNotFoundError:
-                continue  # removed by a recording that ended in between
             except OSError as error:
+                # a recording that ends removes the folder: between two calls, once or twice
+                if tries < _TRIES and isinstance(error, FileNotFoundError | FileExistsError):
+                    continue
                 raise InputError(
                     f"{self.path}: {error.strerror}; allowed: a folder that may be written"
                 ) from error
@@ -83,12 +87,11 @@ class RecordingFolder:
                     f"{self.path}: {holder} is recording there; allowed: another path, or to wait"
                 )
             if _same_file(lock, self.path / "lock"):
-                lock.truncate(0)
                 since = time.strftime("%F %T")
-                # a disk that is full has no room for this line, which only the curious read
-                with suppress(OSError):
-                    lock.write(f"process {os.getpid()} on {socket.gethostname()}, since {since},")
-                    lock.flush()
+                told = f"process {os.getpid()} on {socket.gethostname()}, since {since},"
+                os.truncate(lock.fileno(), 0)
+                with suppress(OSError):  # the disk may be full, and only the curious read it
+                    os.write(lock.fileno(), told.encode())
                 return lock
             lock.close()  # of a recording that ended in between
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ from sgdwalk.errors import InputError
 
 _SHARE = 0.5  # of the memory that is free when recording starts; the rest is left to training
 _DISK_SHARE = 0.95
+_LACKS = ("allocate", "alloc_failed", "out of memory")  # as torch and CUDA say it
 
 
 class Room:
@@ -75,17 +78,32 @@ def gigabytes(size: float) -> str:
 
 
 def free_host_memory() -> int:
-    """Bytes of host memory that this process can still take: of the machine and of its group."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
+    """Bytes of host memory that this process can still take: of the machine and of its limits."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    free = os.sysconf("SC_AVPHYS_PAGES") * page
+    with suppress(OSError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable")) * 1024
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())  # "max" where there is none
-        free = min(free, limit - int((group / "memory.current").read_text()))
-    except (OSError, ValueError, StopIteration):
-        pass
+    for group in _groups():
+        with suppress(OSError, ValueError):  # "max" where there is no limit
+            limit = int((group / "memory.max").read_text())
+            free = min(free, limit - int((group / "memory.current").read_text()))
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * page
+        free = min(free, limit - taken)
     return max(0, free)
+
+
+def _groups() -> list[Path]:
+    """The control group of this process and those above it, as far as they can be seen."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    own = [root / x.removeprefix("0::/") for x in lines if x.startswith("0::/")]
+    return [g for path in own for g in (path, *path.parents) if g.is_relative_to(root)] or [root]
 
 
 def _there(folder: Path) -> Path:
@@ -102,4 +120,5 @@ def is_lack(error: BaseException) -> bool:
     """Whether an error is a lack of memory, or of a disk that takes what is written."""
     if isinstance(error, OSError | MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "allocate" in str(error)
+    told = str(error).lower()
+    return isinstance(error, RuntimeError) and any(word in told for word in _LACKS)

@@ -1,6 +1,6 @@
 """The folder of a training run: its resume point, its lock, and every finished version of it.
 
-    <run>/.resume/<identity>/   an unfinished training: point.pt, what is recorded so far, checkpoints
+    <run>/.resume/<identity>/   an unfinished training: point.pt, recorded parts, checkpoints
     <run>/.kept/<identity>/     a finished one; the run's outputs are hard links to its files
 
 The identity is a hash of what decides the result (settings and code). A training of another
