@@ -8,14 +8,15 @@ import tomllib
 from workflow_copy import ROOT
 
 LIBRARY = ROOT / "workflow" / "scripts" / "sgdwalk"
+FRAMEWORKS = LIBRARY / "integrations"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # imported by another name
 
 
-def imported():
-    """Third-party packages that the library imports, anywhere in it."""
+def imported(paths):
+    """Third-party packages that some modules import, anywhere in them."""
     found = set()
-    for path in LIBRARY.rglob("*.py"):
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
@@ -32,7 +33,14 @@ def names(requirements):
 def test_every_import_is_declared_and_every_requirement_imported():
     extras = PROJECT["optional-dependencies"]
     declared = names(PROJECT["dependencies"]).union(*(names(r) for r in extras.values()))
-    assert declared - {"sgdwalk"} == imported()
+    rooms = [path for path in LIBRARY.rglob("*.py") if path.parent != FRAMEWORKS]
+    assert declared - {"sgdwalk"} == imported(rooms)
+
+
+def test_frameworks_are_imported_by_their_integrations_alone():
+    tested = names((ROOT / "requirements-frameworks.txt").read_text().splitlines())
+    both_names = {"pytorch_lightning"}  # of lightning
+    assert imported(FRAMEWORKS.glob("*.py")) - both_names == tested | {"torch"}
 
 
 def test_the_whole_is_all_of_the_extras():

@@ -109,7 +109,7 @@ def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[tuple[str,
         steps["batch_size"] = -1
     yield "steps", steps
     for length, stride in layout.families:
-        yield from _windows(file["windows"], family_key(length, stride), length)
+        yield from _windows(file["windows"], family_key(length, stride))
     epochs = file["epochs"]
     if "step" in epochs:
         columns = [epochs[name][()] for name in ("step", *EPOCH_VALUES)]
@@ -145,16 +145,12 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
     return replace(layout, **found)
 
 
-def _windows(windows: h5py.Group, family: str, length: int) -> Iterator[tuple[str, np.ndarray]]:
+def _windows(windows: h5py.Group, family: str) -> Iterator[tuple[str, np.ndarray]]:
     for key in sorted(k for k in windows if k.rsplit("-", 1)[0] == family):
         group = windows[key]
-        count = int(group.attrs["length"])
         for name, kind in (("gram", "gram"), ("layer_grams", "layers")):
             if name in group:
-                rows = group[name][()]
-                whole = np.full((*rows.shape[:-2], length - 1, length - 1), np.nan)
-                whole[..., : count - 1, : count - 1] = rows
-                yield f"{kind}-{family}", whole[None]
+                yield f"{kind}-{family}", group[name][()].reshape(-1)
         if "weights" in group:
             yield f"weights-{family}", group["weights"][()]
         told = ("start", "length", "float32_error", "float64_products")

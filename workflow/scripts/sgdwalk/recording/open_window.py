@@ -110,15 +110,16 @@ class OpenWindow:
             weights: whether the raw positions are kept too.
         """
         gram, layers, raw = (f"{kind}-{self.family}" for kind in ("gram", "layers", "weights"))
-        # rows of a window whose closing was interrupted are cut away
         before: np.ndarray = np.zeros(0, np.int64)
         if journal.rows(self.closed):
             before = journal.read(self.closed)["length"]
-        journal.cut(gram, len(before))
-        journal.append(gram, _padded(made.matrix, self.length - 1))
+        # numbers of a window whose closing was interrupted are cut away
+        numbers = int(np.sum((before - 1) ** 2))
+        journal.cut(gram, numbers)
+        journal.extend(gram, made.matrix.numpy().reshape(-1))
         if made.layers is not None:
-            journal.cut(layers, len(before))
-            journal.append(layers, _padded(made.layers, self.length - 1))
+            journal.cut(layers, numbers * len(made.layers))
+            journal.extend(layers, made.layers.numpy().reshape(-1))
         if weights:
             journal.cut(raw, int(np.sum(before)))
             journal.extend(raw, self.buffer.filled().cpu().numpy())
@@ -126,12 +127,3 @@ class OpenWindow:
         row = (self.start, self.buffer.count, made.error, made.float64_products)
         journal.append(self.closed, np.array(row, CLOSED))
         journal.commit([self.closed])
-
-
-def _padded(gram: torch.Tensor, size: int) -> np.ndarray:
-    """(..., size, size) with NaN beyond a smaller matrix."""
-    if gram.shape[-1] == size:
-        return gram.numpy()
-    whole = np.full((*gram.shape[:-2], size, size), np.nan)
-    whole[..., : gram.shape[-1], : gram.shape[-1]] = gram
-    return whole

@@ -115,7 +115,7 @@ def assemble(
         _write_resumed(file, journal, len(steps))
         windows = file.create_group("windows")
         for length, stride in layout.families:
-            _write_family(windows, journal, steps, length, stride)
+            _write_family(windows, journal, steps, (length, stride), len(layout.layers))
         _write_epochs(file.create_group("epochs"), journal, layout)
         _write_gradients(file.create_group("gradients"), journal, steps, layout)
 
@@ -142,22 +142,27 @@ def _write_resumed(file: h5py.File, journal: Journal, steps: int) -> None:
 
 
 def _write_family(
-    windows: h5py.Group, journal: Journal, steps: np.ndarray, length: int, stride: int
+    windows: h5py.Group,
+    journal: Journal,
+    steps: np.ndarray,
+    lengths: tuple[int, int],
+    layers: int,
 ) -> None:
+    length, stride = lengths
     family = family_key(length, stride)
     if not journal.rows(f"closed-{family}"):
         return
-    weights = 0
-    closed = journal.read(f"closed-{family}")
-    for index, (start, count, error, float64) in enumerate(closed.tolist()):
+    numbers = positions = 0  # of the windows before
+    for start, count, error, float64 in journal.read(f"closed-{family}").tolist():
+        increments = count - 1
         step = start + stride * np.arange(count)
         group = windows.create_group(f"{family}-{start:09d}")
         group.attrs["length"], group.attrs["stride"], group.attrs["start"] = count, stride, start
         group.attrs["partial"] = count < length
         group.attrs["float32_error"] = error
         group.attrs["float64_products"] = bool(float64)
-        increments = slice(count - 1)
-        gram = journal.read(f"gram-{family}")[index, increments, increments]
+        matrix = slice(numbers, numbers + increments**2)
+        gram = journal.read(f"gram-{family}")[matrix].reshape(increments, increments)
         hdf5.put(group, "gram", gram, "inner products of increments", "parameter^2")
         hdf5.put(group, "loss", steps["loss"][step], "minibatch loss at each position")
         hdf5.put(group, "step", step, "optimizer steps taken before each position", "step")
@@ -165,12 +170,13 @@ def _write_family(
             probe = steps["probe_loss"][step]
             hdf5.put(group, "probe_loss", probe, "loss of the fixed probe batch")
         if journal.rows(f"layers-{family}"):
-            layers = journal.read(f"layers-{family}")[index, :, increments, increments]
-            hdf5.put(group, "layer_grams", layers, "Gram matrix per layer", "parameter^2")
+            each = slice(layers * matrix.start, layers * matrix.stop)
+            grams = journal.read(f"layers-{family}")[each].reshape(layers, increments, increments)
+            hdf5.put(group, "layer_grams", grams, "Gram matrix per layer", "parameter^2")
         if journal.rows(f"weights-{family}"):
-            rows = journal.read(f"weights-{family}")[weights : weights + count]
+            rows = journal.read(f"weights-{family}")[positions : positions + count]
             hdf5.put(group, "weights", rows, "raw positions", "parameter")
-            weights += count
+        numbers, positions = matrix.stop, positions + count
 
 
 def _write_epochs(group: h5py.Group, journal: Journal, layout: Layout) -> None:
