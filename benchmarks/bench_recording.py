@@ -18,7 +18,7 @@ from sgdwalk.training import augmentation
 from sgdwalk.training.batches import Batches
 from sgdwalk.training.loop import TrainingRun, train
 
-STEPS, WINDOW, ROUNDS = 1000, 1000, 3
+STEPS, WINDOW, ROUNDS = 1000, 1000, 2
 BARE_STEPS, BARE_ROUNDS = 3000, 5  # of a loop that does nothing but train
 
 
@@ -62,7 +62,12 @@ def _train(kind: str, folder: str, answer) -> None:
         path = Path(folder) / "trajectory.h5"
         resumable = kind == "resumable"
         with TrajectoryRecorder(
-            run.model, path, WINDOW, steps_per_epoch=run.batches.per_epoch, resumable=resumable
+            run.model,
+            path,
+            WINDOW,
+            overwrite=True,
+            steps_per_epoch=run.batches.per_epoch,
+            resumable=resumable,
         ) as recorder:
             train(run, STEPS, recorder)
     seconds = time.perf_counter() - start

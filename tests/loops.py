@@ -324,7 +324,8 @@ def come_and_go(folder, seed, times):
     from sgdwalk.recording.recorder import TrajectoryRecorder
 
     model, _ = start_of(seed=seed)
-    for _ in range(times):
+    recorded = 0
+    while recorded < times:
         try:
             recorder = TrajectoryRecorder(model, folder / "t.h5", 3, origin={}, overwrite=True)
         except InputError as error:
@@ -335,7 +336,7 @@ def come_and_go(folder, seed, times):
             for step in range(4):
                 recorder.record(loss_at(model, step))
         assert recorder.ended is None
-        print("recorded", file=sys.stderr)
+        recorded += 1
 
 
 def fork_in_the_loop(folder):
@@ -357,6 +358,8 @@ def fork_in_the_loop(folder):
                         sys.exit(0)
                     raise RuntimeError("of a child")
                 os.waitpid(children[-1], 0)
+                assert not (folder / "t.h5").exists()
+                assert (folder / "t.h5.parts" / "recording.json").exists()
 
 
 def recovered(folder, name="t.h5", **options):
@@ -448,11 +451,11 @@ def fork(request):
         with open(name, mode) as file:
             os.dup2(file.fileno(), number)
     os.dup2(2, 1)
-    faulthandler.dump_traceback_later(40)  # of one that hangs
     function = globals()[request["function"]]
     if function is not rank:
         function(folder, **request["options"])
         sys.exit(0)  # as a script ends: with all that happens then
+    faulthandler.dump_traceback_later(30)  # of one that hangs
     code = 1
     try:
         function(folder, **request["options"])

@@ -112,7 +112,7 @@ def test_kills_at_any_time_lose_nothing_that_was_recorded(forks, whole, fast, by
     undisturbed, _ = whole
     draw = random.Random(int(by))
     found = []
-    for i in range(25):
+    for i in range(23):
         folder = fast / str(i)
         fork = forks.start("walk", folder)
         code = fork.wait(kill_after=draw.uniform(0, 0.6), by=by)
@@ -366,19 +366,60 @@ def test_resume_twice_with_a_kill_in_between(forks, cut_off, fast):
     assert no_window_is_across(found)
 
 
+@pytest.fixture(scope="module")
+def marked(forks, cut_off, ended, tmp_path_factory):
+    """Number of the call that marks where a recording goes on, by what was left."""
+    numbers = {}
+    for name, left in (("cut_off", cut_off), ("ended", ended)):
+        folder = tmp_path_factory.mktemp("marked")
+        put(left, folder)
+        forks.run("walk", folder, first=20, steps=5, resume=True, calls=True)
+        calls = json.loads((folder / "calls").read_text())
+        rows = [i for i, call in enumerate(calls) if call == ["pwrite", "resumed.rows"]]
+        numbers[name] = rows[1]  # the first is the header
+    return numbers
+
+
+@pytest.mark.parametrize("later", [-2, -1, 0, 1, 2])
+def test_a_kill_while_a_walk_is_taken_up_leaves_no_mark_without_its_step(
+    forks, cut_off, marked, fast, later
+):
+    path = put(cut_off, fast)
+    options = {"first": 100, "steps": 20, "resume": True}
+    fork = forks.start("walk", fast, die_at=(marked["cut_off"] + later, "after", KILL), **options)
+    assert fork.wait() == -KILL
+    forks.run("walk", fast, **options)
+    found = Trajectory(path)
+    more = found.steps - 123 - 20
+    assert more == max(0, later)
+    expected = [[123, 100]] if not more else [[123, 100], [123 + more, 123]]
+    assert found.resumed.tolist() == expected
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_kills_while_a_recording_is_set_aside_lose_nothing(forks, cut_off, whole, fast, number):
+    put(cut_off, fast)
+    options = {"overwrite": True, "seed": 1}
+    assert forks.start("walk", fast, die_at=(number, "after", KILL), **options).wait() == -KILL
+    (name,) = {"t.h5", "t.1.h5"} & {
+        folder.name.removesuffix(".parts")
+        for folder in fast.glob("*.parts")
+        if (folder / "gram-10x1.rows").exists()
+    }
+    found = recover(fast / name)
+    assert found.steps == 123
+    assert len(found.windows) == 12 + 3
+    assert_begins(whole[0], found)
+
+
 @pytest.mark.parametrize("when", ["before", "half", "after"])
-@pytest.mark.parametrize(
-    ("left", "steps", "numbers"),
-    [
-        ("cut_off", 123, range(8)),
-        ("ended", 105, [0, 1, 2, 5, 9, 14, 20, 27, 33, 35, 36, 37, 38, 39, 42]),
-    ],
-)
+@pytest.mark.parametrize(("left", "steps"), [("cut_off", 123), ("ended", 105)])
 def test_kills_while_a_walk_is_taken_up_lose_nothing(
-    request, forks, whole, fast, left, steps, numbers, when
+    request, forks, whole, marked, fast, left, steps, when
 ):
     """At calls from the first on until some steps are recorded anew."""
-    for number in numbers:
+    mark = marked[left]
+    for number in (*range(3), *range(mark - 4, mark + 3)):
         folder = fast / str(number)
         put(request.getfixturevalue(left), folder)
         fork = forks.start(

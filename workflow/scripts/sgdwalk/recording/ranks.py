@@ -76,6 +76,10 @@ class Ranks:
         """Whether all went well on every process that holds a shard; each of them calls it."""
         return not self.sum(torch.tensor([float(not well)], device=self._device)).item()
 
+    def leave(self) -> None:
+        """Keep no hold of the process group, which its owner may destroy."""
+        self._group = None
+
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """Sum over the processes' shards, in place; every process calls it."""
         if self.sharded:

@@ -291,7 +291,7 @@ class TrajectoryRecorder:
         if os.getpid() != self._process:
             raise InputError("record: in a forked process; allowed: where the recorder was made")
         self._parameters.check()
-        if self._stopped:
+        if self._stopped or (self.ended is not None and not self._ranks.shared):
             return
         with self._ending_on_lack(), torch.no_grad():
             self._measure(loss, samples, scale)
@@ -564,6 +564,7 @@ class TrajectoryRecorder:
             self._journal.close()
         if self._held is not None:
             self._held.let_go()
+        self._ranks.leave()
 
 
 def _seen(model: Walked, optimizer: Any) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import socket
 import time
 from contextlib import suppress
@@ -78,8 +77,8 @@ class RecordingFolder:
             except OSError as error:
                 lock.close()
                 raise InputError(
-                    f"{self.path}: cannot be locked ({error.strerror}); allowed: folder= on "
-                    "another disk"
+                    f"{self.path}: cannot be locked ({error.strerror}); allowed: a disk on which "
+                    "files can be"
                 ) from error
             if holder is not None:
                 lock.close()
@@ -139,18 +138,12 @@ class RecordingFolder:
             number += 1
         target = parts_folder(other)
         try:
-            if self.path == parts_folder(path):
-                os.rename(self.path, target)  # all of it at once: a kill divides nothing
-                (target / "lock").unlink()
-            else:  # perhaps on another disk, perhaps not empty
-                target.mkdir()
-                for file in (*self.path.glob("*.rows"), self.layout_file):
-                    shutil.copyfile(file, target / file.name)
-                self._remove_ours()
+            os.rename(self.path, target)  # all of it at once: a kill divides nothing
+            (target / "lock").unlink()
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot be set aside as {target} ({error.strerror}); allowed: where "
-                "there is room for it, or to move it away"
+                f"{self.path}: cannot be set aside as {target} ({error.strerror}); allowed: to "
+                "move it away"
             ) from error
         self._lock.close()
         self._lock = self._locked()
