@@ -3,6 +3,7 @@
 python train_once.py FOLDER DATASET SETTINGS     (SETTINGS is JSON, see below)
 """
 
+import errno
 import json
 import os
 import signal
@@ -36,13 +37,18 @@ RECORDING = {
 }
 
 
-def kill_at_call(name: str, number: int) -> None:
-    """Die, as by a power cut, at the n-th call of a function of os that writing files needs."""
+def at_call(name: str, number: int, *, full: bool) -> None:
+    """Die, as by a power cut, at the n-th call of a function of os that writing files needs.
+
+    Or, if `full`, find the disk full there.
+    """
     original, calls = getattr(os, name), 0
 
     def counted(*arguments, **options):
         nonlocal calls
         calls += 1
+        if calls == number and full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if calls == number:
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*arguments, **options)
@@ -52,7 +58,9 @@ def kill_at_call(name: str, number: int) -> None:
 
 def main(folder: str, dataset: str, settings: dict) -> None:
     if settings.get("kill_at_call"):
-        kill_at_call(*settings["kill_at_call"])
+        at_call(*settings["kill_at_call"], full=False)
+    if settings.get("full_at_call"):
+        at_call(*settings["full_at_call"], full=True)
     training = TrainingSettings(**{**TRAINING, **settings.get("training", {})})
     run = RunFolder(folder, settings.get("identity", "same"))
     machine = Machine(

@@ -48,6 +48,16 @@ def test_killed_at_random_moments_many_times(tmp_path, dataset, whole):
     assert_same_run(tmp_path, expected)
 
 
+def test_a_disk_that_fills_stops_the_training_and_keeps_its_point(tmp_path, dataset, whole):
+    process = start(tmp_path, dataset, full_at_call=("pwrite", 90))
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "InputError: " in output
+    assert "No space left on device" in output
+    assert "resumed at step" in train(tmp_path, dataset)
+    assert_same_run(tmp_path, whole[0])
+
+
 @pytest.mark.parametrize(
     "call", [("fsync", 3), ("fsync", 17), ("fsync", 40), ("replace", 2), ("replace", 9)]
 )

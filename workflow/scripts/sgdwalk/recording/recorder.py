@@ -293,8 +293,11 @@ class TrajectoryRecorder:
         self._parameters.check()
         if self._stopped or (self.ended is not None and not self._ranks.shared):
             return
-        with self._ending_on_lack(), torch.no_grad():
-            self._measure(loss, samples, scale)
+        with torch.no_grad():
+            due = any(window.due(self.step) for window in self._windows)
+            probe = float(self._probe()) if self._probe is not None and due else np.nan
+            with self._ending_on_lack():
+                self._measure(loss, samples, scale, probe)
 
     @contextmanager
     def _ending_on_lack(self, what: str = "recording ended") -> Iterator[None]:
@@ -312,11 +315,10 @@ class TrajectoryRecorder:
             )
 
     def _measure(
-        self, loss: Number | None, samples: int | None, scale: torch.Tensor | None
+        self, loss: Number | None, samples: int | None, scale: torch.Tensor | None, probe: float
     ) -> None:
         self._close_full()  # of a step that was interrupted
         due = [window for window in self._windows if window.due(self.step)]
-        probe = float(self._probe()) if self._probe is not None and due else np.nan
         size = 1 + self._layout.samples + 2 * len(self._layout.series) if self._ranks.counts else 0
         numbers = torch.zeros(size, dtype=torch.float64, device=self._parameters.device)
         drawn = None

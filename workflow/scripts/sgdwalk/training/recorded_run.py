@@ -64,7 +64,8 @@ def train_recorded(
         progress: told how the training comes along.
 
     Raises:
-        InputError: bad settings or files, or a resume point made with other threads or device.
+        InputError: bad settings or files, a resume point made with other threads or device, or no
+            room for what is recorded.
         Stopped: on SIGTERM or SIGINT, after saving a resume point.
     """
     if (folder.work / "trajectory.h5").exists():  # killed between the last write and the rename
@@ -124,6 +125,7 @@ def train_recorded(
     points = PointSchedule(save_point, machine.resume_minutes, machine.resume_steps)
 
     def after_step(run: TrainingRun, loss: float) -> None:
+        _check_recorded(recorder)
         progress.after_step(run.step, loss)
         points.after_step(run.step)
 
@@ -142,7 +144,14 @@ def train_recorded(
             if step > diverged_at:
                 save_checkpoint(saved / f"{step}.pt", not_reached(step, diverged_at))
     recorder.close(diverged_at=diverged_at)
+    _check_recorded(recorder)
     folder.finish()
+
+
+def _check_recorded(recorder: TrajectoryRecorder) -> None:
+    """A training that is not recorded is of no use here; it goes on from its last point."""
+    if recorder.ended is not None:
+        raise InputError(f"{recorder.path}: {recorder.ended}")
 
 
 @contextmanager
