@@ -28,6 +28,6 @@ def epoch_noise(
         "noise_norm": ranks.sum_of_squares(row_norms(gradients)),
         "noise_gram": ranks.sum(plain_gram(gradients[:_GRAM_ROWS])),
         "mean_gradient_norm": ranks.sum_of_squares(row_norms(mean[None]))[0],
-        "mean_gradient": ranks.sum(entries.of_mean(mean)).to(gradients.dtype),
+        "mean_gradient": ranks.sum(entries.of_mean(mean)),
     }
     return {name: values.cpu().numpy() for name, values in kept.items()}

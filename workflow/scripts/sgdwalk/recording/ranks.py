@@ -91,38 +91,38 @@ class Ranks:
         return self.sum(norms.square()).sqrt() if self.sharded else norms
 
     def step(
-        self, loss: Number | None, samples: int | None, numbers: torch.Tensor, ended: bool
+        self, loss: Number | None, samples: int | None, numbers: list[torch.Tensor], ended: bool
     ) -> tuple[float | None, int | None, np.ndarray, bool]:
         """What a step is over all processes, in one exchange and one copy from the device.
 
         Args:
             loss: of this process's minibatch, or None.
             samples: in it, or None.
-            numbers: (n,) float64 that are summed over shards, the first of them a norm.
+            numbers: one norm, and (n,) others; over shards these are summed, its square too.
             ended: whether this process has stopped recording.
 
         Returns:
-            Mean loss, samples, the numbers, and whether any process has stopped.
+            Mean loss, samples, (1 + n,) numbers in float64, and whether any process has stopped.
         """
-        if isinstance(loss, torch.Tensor) and loss.device != numbers.device:
+        if isinstance(loss, torch.Tensor) and loss.device != self._device:
             loss = loss.item()
         if not self.shared:
             if not isinstance(loss, torch.Tensor):
-                return loss, samples, numbers.cpu().numpy(), ended
-            first, *_ = found = torch.cat([loss.reshape(1).double(), numbers]).cpu().numpy()
-            return float(first), samples, found[1:], ended
+                return loss, samples, torch.cat(numbers).cpu().numpy(), ended
+            found = torch.cat([loss.reshape(1), *numbers]).cpu().numpy()
+            return float(found[0]), samples, found[1:], ended
         told = loss is not None
-        value = torch.as_tensor(loss if told else 0.0, dtype=torch.float64, device=numbers.device)
+        value = torch.as_tensor(loss if told else 0.0, dtype=torch.float64, device=self._device)
         told_by = float(told and samples is not None)
         head = torch.tensor(
-            [ended, told, told_by, samples or 0], dtype=torch.float64, device=numbers.device
+            [ended, told, told_by, samples or 0], dtype=torch.float64, device=self._device
         )
         if self.sharded:
-            numbers[0] = numbers[0] ** 2
-            both = self._reduce(torch.cat([head, value.reshape(1), numbers]))
+            norm, *others = numbers
+            both = self._reduce(torch.cat([head, value.reshape(1), norm.square(), *others]))
             both[5] = both[5].sqrt()
         else:
-            both = torch.cat([self._reduce(torch.cat([head, value.reshape(1)])), numbers])
+            both = torch.cat([self._reduce(torch.cat([head, value.reshape(1)])), *numbers])
         any_ended, losses, with_samples, total, loss_sum, *rest = both.cpu().numpy().tolist()
         return (
             loss_sum / losses if losses else None,

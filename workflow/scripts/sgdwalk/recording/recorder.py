@@ -44,7 +44,7 @@ from sgdwalk.recording.optimizer_steps import OptimizerSteps
 from sgdwalk.recording.parameter_set import ParameterSet, Walked
 from sgdwalk.recording.ranks import Ranks
 from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
-from sgdwalk.recording.room import Room, is_lack
+from sgdwalk.recording.room import EndingOnLack, Room
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sampled_entries import SampledEntries
@@ -142,6 +142,7 @@ class TrajectoryRecorder:
         self._untold = 0
         self._closed = False
         self._process = os.getpid()
+        self._ending = EndingOnLack(self._end)
         self._stopped = False  # recording has ended, and every process knows
         self._entries = SampledEntries(
             self._parameters, samples_per_step, coordinates_per_layer, seed
@@ -156,6 +157,10 @@ class TrajectoryRecorder:
             epoch_entries=self._entries.epoch.tolist(),
             origin=origin,
         )
+        # what a process adds that has no part of a step
+        count = samples_per_step + 2 * len(self._entries.series)
+        zeros = torch.zeros(1 + count, dtype=torch.float64, device=self._parameters.device)
+        self._nothing = list(zeros.split([1, count])) if self._ranks.counts else []
         self._row = np.zeros(1, self._layout.step_rows())
         self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
         self._folder = parts_folder(self.path)
@@ -278,7 +283,7 @@ class TrajectoryRecorder:
             )
         row = [self.step, *(values.get(name, np.nan) for name in EPOCH_VALUES)]
         if self._journal is not None and self.ended is None:
-            with self._ending_on_lack():
+            with self._ending:
                 self._begin()
                 self._journal.append("epochs", np.array(row, np.float64))
 
@@ -296,34 +301,26 @@ class TrajectoryRecorder:
         with torch.no_grad():
             due = any(window.due(self.step) for window in self._windows)
             probe = float(self._probe()) if self._probe is not None and due else np.nan
-            with self._ending_on_lack():
+            with self._ending:
                 self._measure(loss, samples, scale, probe)
 
-    @contextmanager
-    def _ending_on_lack(self, what: str = "recording ended") -> Iterator[None]:
-        """A lack of room ends the recording, and never the training."""
-        try:
-            yield
-        except Exception as error:
-            if not is_lack(error):
-                raise
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self.ended = f"{what} after {self.step} steps: {reason}"
-            say(
-                f"{self.path}: {self.ended}. What was recorded is in {self._folder}: "
-                f"`sgdwalk recover {self.path}` makes the file when there is room"
-            )
+    def _end(self, reason: str) -> None:
+        """No more is recorded; the loop goes on."""
+        what = "the file was not written" if self._closed else "recording ended"
+        self.ended = f"{what} after {self.step} steps: {reason}"
+        say(
+            f"{self.path}: {self.ended}. What was recorded is in {self._folder}: "
+            f"`sgdwalk recover {self.path}` makes the file when there is room"
+        )
 
     def _measure(
         self, loss: Number | None, samples: int | None, scale: torch.Tensor | None, probe: float
     ) -> None:
         self._close_full()  # of a step that was interrupted
         due = [window for window in self._windows if window.due(self.step)]
-        size = 1 + self._layout.samples + 2 * len(self._layout.series) if self._ranks.counts else 0
-        numbers = torch.zeros(size, dtype=torch.float64, device=self._parameters.device)
-        drawn = None
+        drawn, numbers = None, self._nothing
         if self._ranks.counts and self.ended is None:
-            with self._ending_on_lack():
+            with self._ending:
                 drawn, numbers = self._local_numbers(due, scale)
         stopped = self.ended is not None
         value, samples, found, self._stopped = self._ranks.step(loss, samples, numbers, stopped)
@@ -331,7 +328,7 @@ class TrajectoryRecorder:
             self.ended = self.ended or "recording ended on another process"
             return
         if self._journal is not None:
-            with self._ending_on_lack():
+            with self._ending:
                 self._write_step(value, samples, probe, drawn, found)
         if self.ended is not None and not self._ranks.shared:
             return
@@ -350,7 +347,7 @@ class TrajectoryRecorder:
 
     def _local_numbers(
         self, due: list[OpenWindow], scale: torch.Tensor | None
-    ) -> tuple[np.ndarray, torch.Tensor]:
+    ) -> tuple[np.ndarray, list[torch.Tensor]]:
         """Take gradient and position; indices drawn, and norm and entries of both."""
         epoch = [] if self._gradients is None else [self._gradients.next_row()]
         gradient = self._flat_or(epoch)
@@ -358,7 +355,7 @@ class TrajectoryRecorder:
         if scale is not None:
             gradient /= scale.to(gradient.device)
         drawn, entries = self._entries.of_gradient(gradient)
-        norm = row_norms(gradient[None])
+        norm = row_norms(gradient.unsqueeze(0))
         for row in epoch:
             row.copy_(gradient, non_blocking=True)  # nothing, where it is that row
         rows = [window.next_row(self.step) for window in due]
@@ -366,7 +363,7 @@ class TrajectoryRecorder:
         self._parameters.positions(position)
         for row in rows:
             row.copy_(position, non_blocking=True)
-        return drawn, torch.cat([norm, entries, self._entries.of_position(position)])
+        return drawn, [norm, entries, self._entries.of_position(position)]
 
     def _flat_or(self, rows: list[torch.Tensor]) -> torch.Tensor:
         """Where to flatten to: the first row that is to have it, if it is on the device."""
@@ -420,7 +417,7 @@ class TrajectoryRecorder:
         for window in windows:
             made = window.gram(self._sizes, self._ranks)
             if made is not None and self._journal is not None and self.ended is None:
-                with self._ending_on_lack():
+                with self._ending:
                     window.write(self._journal, made, self._weights)
             if self._journal is not None:
                 self._journal.drop(window.rows)
@@ -430,7 +427,7 @@ class TrajectoryRecorder:
         kept = epoch_noise(gradients.filled(), self._entries, self._ranks)
         gradients.clear()
         if self._journal is not None and self.ended is None:
-            with self._ending_on_lack():
+            with self._ending:
                 for name, value in kept.items():
                     self._journal.cut(name, self._epoch)
                     self._journal.append(name, value)
@@ -511,10 +508,10 @@ class TrajectoryRecorder:
             # an error on one process leaves the others elsewhere: they cannot add up a window
             alone = interrupted and self._ranks.shared
             if not alone and not self._stopped and self._ranks.agree(self.ended is None):
-                with self._ending_on_lack(), torch.no_grad():
+                with self._ending, torch.no_grad():
                     self._write_end()
             if self._journal is not None:
-                with self._ending_on_lack("the file was not written"):
+                with self._ending:
                     self._write_file(interrupted, diverged_at)
         finally:
             self._let_go()

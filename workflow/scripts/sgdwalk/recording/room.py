@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -114,6 +115,28 @@ def _there(folder: Path) -> Path:
 
 def _free_on(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+class EndingOnLack:
+    """Context in which a lack of room ends the recording, and never the training.
+
+    Args:
+        end: called with the reason.
+    """
+
+    def __init__(self, end: Callable[[str], None]):
+        self._end = end
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> bool:
+        if error is None or not is_lack(error):
+            return False
+        self._end(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        return True
 
 
 def is_lack(error: BaseException) -> bool:

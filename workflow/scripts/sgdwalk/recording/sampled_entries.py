@@ -33,8 +33,8 @@ class SampledEntries:
         draw = np.random.default_rng([seed, 0])
         self.series = _per_layer(parameters.sizes, coordinates, draw)
         self.epoch = np.sort(draw.choice(self._total, min(_EPOCH_ENTRIES, self._total), False))
-        self._fixed = _Entries(parameters, self.series)
-        self._of_epoch = _Entries(parameters, self.epoch)
+        self._fixed = _Entries(parameters, self.series[None])
+        self._of_epoch = _Entries(parameters, self.epoch[None])
         self._draw = np.random.default_rng([seed, 1])
         self._used = _BLOCK  # steps of the block that are behind
         self._state = self._draw.bit_generator.state
@@ -88,23 +88,22 @@ class SampledEntries:
 
 
 class _Entries:
-    """Entries at (..., n) flat indices of this process's part of a row."""
+    """Entries at (N, n) flat indices of this process's part of a row, N lines one at a time."""
 
     def __init__(self, parameters: ParameterSet, index: np.ndarray):
         mine, inside = parameters.local(index.reshape(-1))
-        device = parameters.device
-        self._inside = torch.from_numpy(inside.reshape(index.shape)).to(device)
-        self._mine = None if mine.all() else torch.from_numpy(mine.reshape(index.shape)).to(device)
+        masked = not mine.all()
+        on_device = (torch.from_numpy(a.reshape(index.shape)) for a in (inside, mine))
+        indices, masks = (a.to(parameters.device).unbind(0) for a in on_device)
+        self._lines = list(zip(indices, masks if masked else [None] * len(indices), strict=True))
 
-    def of(self, row: torch.Tensor, i: int | None = None) -> torch.Tensor:
-        """(n,) entries, float64; of the i-th line of indices."""
-        inside = self._inside if i is None else self._inside[i]
+    def of(self, row: torch.Tensor, line: int = 0) -> torch.Tensor:
+        """(n,) entries of (P,) a row at a line of indices."""
+        inside, mine = self._lines[line]
         if not row.numel() or not inside.numel():
-            return torch.zeros(inside.shape, dtype=torch.float64, device=row.device)
-        found = row.index_select(0, inside).double()
-        if self._mine is not None:
-            found *= self._mine if i is None else self._mine[i]
-        return found
+            return row.new_zeros(inside.shape)
+        found = row.index_select(0, inside)
+        return found if mine is None else found * mine
 
 
 def _per_layer(sizes: list[int], number: int, draw: np.random.Generator) -> np.ndarray:
