@@ -56,16 +56,21 @@ manual: $(READY) ## write the pages that are made from code: docs/config.md, doc
 
 venv: $(READY) ## set-up alone
 
+# An environment that sees all packages of the first one, and has some of its own.
+define beside
+	$(BIN)/python -m venv --clear $(1)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  > "$$($(1)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/first.pth"
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement $(2) --constraint constraints.txt
+endef
+
 # The Slurm plugin asks the cluster at every start of any snakemake beside it, so it gets an
-# environment of its own, which sees all packages of the first: $(SLURM)/bin/snakemake.
+# environment of its own: $(SLURM)/bin/snakemake.
 venv-slurm: $(SLURM)/ready ## set-up of the slurm profile, apart
 
 $(SLURM)/ready: $(READY) requirements-slurm.txt
-	$(BIN)/python -m venv --clear $(SLURM)
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
-	  > "$$($(SLURM)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/first.pth"
-	$(SLURM)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --requirement requirements-slurm.txt --constraint constraints.txt
+	$(call beside,$(SLURM),requirements-slurm.txt)
 	printf '#!/bin/sh\nexec "$(CURDIR)/$(SLURM)/bin/python" -m snakemake "$$@"\n' > $(SLURM)/bin/snakemake
 	chmod +x $(SLURM)/bin/snakemake
 	touch $@
@@ -74,11 +79,7 @@ $(SLURM)/ready: $(READY) requirements-slurm.txt
 venv-frameworks: $(FRAMEWORKS)/ready ## set-up of the tests of loops of other packages, apart
 
 $(FRAMEWORKS)/ready: $(READY) requirements-frameworks.txt
-	$(BIN)/python -m venv --clear $(FRAMEWORKS)
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
-	  > "$$($(FRAMEWORKS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/first.pth"
-	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --requirement requirements-frameworks.txt --constraint constraints.txt
+	$(call beside,$(FRAMEWORKS),requirements-frameworks.txt)
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
 	touch $@

@@ -78,6 +78,17 @@ def check(path, positions, losses):
     return trajectory
 
 
+def assert_two_walk_as_one(folder):
+    """Files 1.h5 of one process and 2.h5 of two, which saved what each of them saw beside it."""
+    one, two = (Trajectory(folder / f"{n}.h5") for n in (1, 2))
+    parts = [np.load(folder / f"2.h5.{rank}.npz") for rank in (0, 1)]
+    losses = np.mean([part["losses"].reshape(-1, 2) for part in parts], axis=(0, 2))
+    check(folder / "2.h5", parts[0]["positions"], losses)
+    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
+    np.testing.assert_allclose(two.windows[0].gram, one.windows[0].gram, rtol=1e-4, atol=1e-9)
+    assert two.layers == one.layers
+
+
 def run(script, *arguments, folder, processes=None):
     """Run a script in a folder, perhaps on several processes."""
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from framework_walks import FOLDER, check, network, run
+from framework_walks import FOLDER, assert_two_walk_as_one, check, network, run
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording.trajectory import Trajectory
@@ -104,10 +104,4 @@ def test_two_processes_walk_as_one(tmp_path):
     for processes in (None, 2):
         path = tmp_path / f"{processes or 1}.h5"
         run(FOLDER / "ddp_accelerate.py", path, folder=tmp_path, processes=processes)
-    one, two = (Trajectory(tmp_path / f"{n}.h5") for n in (1, 2))
-    parts = [np.load(tmp_path / f"2.h5.{rank}.npz") for rank in (0, 1)]
-    losses = np.mean([part["losses"].reshape(-1, 2) for part in parts], axis=(0, 2))
-    check(tmp_path / "2.h5", parts[0]["positions"], losses)
-    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
-    np.testing.assert_allclose(two.windows[0].gram, one.windows[0].gram, rtol=1e-4, atol=1e-9)
-    assert two.layers == one.layers
+    assert_two_walk_as_one(tmp_path)

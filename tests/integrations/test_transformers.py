@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from cases import flat
-from framework_walks import FOLDER, Seen, check, network, run, samples
+from framework_walks import FOLDER, Seen, assert_two_walk_as_one, check, network, run, samples
 from torch.nn.functional import cross_entropy
 
 from sgdwalk.errors import InputError
@@ -212,10 +212,4 @@ def test_two_processes_walk_as_one(tmp_path):
     for processes in (None, 2):
         path, size = tmp_path / f"{processes or 1}.h5", 8 // (processes or 1)
         run(FOLDER / "ddp_transformers.py", path, size, folder=tmp_path, processes=processes)
-    one, two = (Trajectory(tmp_path / f"{n}.h5") for n in (1, 2))
-    parts = [np.load(tmp_path / f"2.h5.{rank}.npz") for rank in (0, 1)]
-    losses = np.mean([part["losses"].reshape(-1, 2) for part in parts], axis=(0, 2))
-    check(tmp_path / "2.h5", parts[0]["positions"], losses)
-    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
-    np.testing.assert_allclose(two.windows[0].gram, one.windows[0].gram, rtol=1e-4, atol=1e-9)
-    assert two.layers == one.layers
+    assert_two_walk_as_one(tmp_path)

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 from sgdwalk.files.atomic import written
 
 VERSION = 2  # of the layout of analyses; a reader refuses any other
@@ -164,7 +164,7 @@ def opened(path: str | Path, kind: str, checked: bool = False) -> Iterator[h5py.
         raise
     # h5py reports damage through all of these, depending on where it sits
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise InputError(f"{path}: not a readable {kind} file ({reason})") from error
 
 

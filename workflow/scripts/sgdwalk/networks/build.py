@@ -21,7 +21,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 from sgdwalk.networks import plain
 from sgdwalk.networks.names import (
     ResidualName,
@@ -170,7 +170,7 @@ def _own_model(
         try:
             outputs = model(torch.zeros(2, *input_shape, device=parameter.device))
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise InputError(
                 f"{name!r} makes a network that fails on inputs of shape {input_shape}: {reason}"
             ) from error

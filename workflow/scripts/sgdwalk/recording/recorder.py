@@ -67,8 +67,8 @@ class TrajectoryRecorder:
 
     Until the file is whole, what is recorded is in the folder ``<path>.parts``, from which
     `sgdwalk.recover` makes it if the loop is cut off. Peak memory beyond the loop's own: one window
-    of positions per family, one epoch of gradients (only if ``steps_per_epoch`` is given), two
-    times the parameters, and about 100 MB while a Gram matrix is made.
+    of positions per family, one epoch of gradients (only if ``steps_per_epoch`` is given), the
+    parameters once, and about 100 MB while a Gram matrix is made.
 
     Args:
         model: a module, whose trainable parameters are the walk, in ``named_parameters()`` order;

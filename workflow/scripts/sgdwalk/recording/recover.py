@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
 from sgdwalk.recording.room import is_lack
 from sgdwalk.recording.row_streams import Journal
@@ -53,7 +53,7 @@ def recover(path: str | Path) -> Trajectory:
     except Exception as error:
         if not is_lack(error):
             raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise InputError(
             f"{path}: cannot be written ({reason}); allowed: after making room; {folder} is as it "
             "was"

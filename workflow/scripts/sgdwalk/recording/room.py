@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 
 _SHARE = 0.5  # of the memory that is free when recording starts; the rest is left to training
 _DISK_SHARE = 0.95
@@ -135,7 +135,7 @@ class EndingOnLack:
     ) -> bool:
         if error is None or not is_lack(error):
             return False
-        self._end(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        self._end(first_line(error))
         return True
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 from sgdwalk.recording.room import gigabytes, is_lack
 
 
@@ -53,7 +53,7 @@ class RowBuffer:
         except Exception as error:
             if not is_lack(error):
                 raise
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            reason = getattr(error, "strerror", None) or first_line(error)
             size = gigabytes(rows * columns * dtype.itemsize)
             where = file.parent if place == "file" else f"memory ({place})"
             raise InputError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sgdwalk.errors import InputError
+from sgdwalk.errors import InputError, first_line
 from sgdwalk.files.atomic import written
 
 VERSION = 1
@@ -41,7 +41,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> dic
     try:
         sealed = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged zip fails in whatever way the damage dictates
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        reason = first_line(error)[:120]
         raise InputError(f"{path}: truncated, damaged or no checkpoint ({reason})") from error
     if not isinstance(sealed, dict) or sealed.get("kind") != "sgdwalk checkpoint":
         raise InputError(f"{path}: not a checkpoint of sgdwalk's")
@@ -77,7 +77,7 @@ def restoring(path: str | Path) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"{path}: not of this run's network ({reason})") from error
 
 
