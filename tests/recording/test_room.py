@@ -123,11 +123,12 @@ def test_a_disk_that_is_full_at_the_start(forks, disk, tmp_path):
 @pytest.mark.parametrize(
     ("limit", "room", "steps", "lines"),
     [
-        (0, None, 0, 0),  # not even for the lines that say it
-        (700, None, 0, 2),
-        (40_000, None, 64, 2),
-        (20_000, 80, 80, 2),
-        (200_000, None, STEPS, 1),
+        # not even for the lines that say it; some Pythons write them when the limit is gone
+        (0, None, 0, (0, 2)),
+        (700, None, 0, (2,)),
+        (40_000, None, 64, (2,)),
+        (20_000, 80, 80, (2,)),
+        (200_000, None, STEPS, (1,)),
     ],
     ids=["nothing", "a header", "some steps", "from step 80 on", "all but the file"],
 )
@@ -136,7 +137,7 @@ def test_files_that_may_not_grow(forks, whole, tmp_path, limit, room, steps, lin
     fork = forks.start("walk", tmp_path, limits=[("FSIZE", limit)], room=room)
     assert fork.wait() == 0, fork.errors()
     said = fork.lines()
-    assert len(said) == lines
+    assert len(said) in lines
     assert all("File too large" in line for line in said)
     assert as_without_a_recorder(tmp_path)
     assert not (tmp_path / "t.h5").exists()
