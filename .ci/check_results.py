@@ -16,6 +16,7 @@ from sgdwalk.gradients import file as gradients_file
 from sgdwalk.hessian import file as hessian_file
 from sgdwalk.noise import file as noise_file
 from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.recording.window_families import without_remnants
 from sgdwalk.training.checkpoints import load_checkpoint
 
 
@@ -33,7 +34,8 @@ def check_run(folder: Path) -> None:
     for window in diffusion_file.read(folder / "diffusion.h5").windows:
         assert np.isfinite(window.msd).all(), f"{folder}: an MSD is not finite"
     geometry = geometry_file.read(folder / "geometry.h5")
-    assert len(geometry.windows) == len(trajectory.windows), f"{folder}: geometry of other windows"
+    analysed = without_remnants(trajectory.windows)
+    assert len(geometry.windows) == len(analysed), f"{folder}: geometry of other windows"
     for window in geometry.windows:
         assert window.path.dimension.low > 0.5, f"{folder}: path dimension {window.path.dimension}"
         assert np.isfinite(window.exponents.joseph.value), f"{folder}: no Joseph exponent"
