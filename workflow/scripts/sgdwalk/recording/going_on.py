@@ -16,7 +16,7 @@ from sgdwalk.recording.notices import say
 from sgdwalk.recording.recording_folder import RecordingFolder
 from sgdwalk.recording.row_streams import Journal, rows_left
 from sgdwalk.recording.trajectory_writer import CLOSED, EPOCH_VALUES, RESUMED, Layout
-from sgdwalk.recording.window_families import family_key
+from sgdwalk.recording.window_families import family_key, family_of
 
 _NEW = ("origin",)  # what may differ between the parts of a walk
 
@@ -109,7 +109,7 @@ def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[tuple[str,
         steps["batch_size"] = -1
     yield "steps", steps
     for length, stride in layout.families:
-        yield from _windows(file["windows"], family_key(length, stride))
+        yield from _windows(file["windows"], length, stride)
     epochs = file["epochs"]
     if "step" in epochs:
         columns = [epochs[name][()] for name in ("step", *EPOCH_VALUES)]
@@ -129,7 +129,7 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
     """The layout that a file shows; what it does not show is taken to be the same."""
     steps, gradients = file["steps"], file["gradients"]
     names, sizes = file["layers/name"].asstr()[()], file["layers/size"][()]
-    families = {tuple(map(int, k.rsplit("-", 1)[0].split("x"))) for k in file["windows"]}
+    families = set(map(family_of, file["windows"]))
     found: dict[str, Any] = {
         "layers": [(str(n), int(s)) for n, s in zip(names, sizes, strict=True)],
         # of which there are windows
@@ -145,8 +145,9 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
     return replace(layout, **found)
 
 
-def _windows(windows: h5py.Group, family: str) -> Iterator[tuple[str, np.ndarray]]:
-    for key in sorted(k for k in windows if k.rsplit("-", 1)[0] == family):
+def _windows(windows: h5py.Group, length: int, stride: int) -> Iterator[tuple[str, np.ndarray]]:
+    family = family_key(length, stride)
+    for key in sorted(k for k in windows if family_of(k) == (length, stride)):
         group = windows[key]
         for name, kind in (("gram", "gram"), ("layer_grams", "layers")):
             if name in group:

@@ -12,6 +12,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from sgdwalk.files.provenance import commit_of, library_versions
+from sgdwalk.recording.optimizer_steps import bare_optimizer
 
 
 def origin_of_loop(model: object, optimizer: Any) -> dict[str, Any]:
@@ -25,8 +26,7 @@ def origin_of_loop(model: object, optimizer: Any) -> dict[str, Any]:
         model = model.module
     if isinstance(model, torch.nn.Module):
         found["model"] = _class(model)
-    while hasattr(optimizer, "optimizer"):
-        optimizer = optimizer.optimizer
+    optimizer = bare_optimizer(optimizer)
     if isinstance(optimizer, torch.optim.Optimizer):
         groups = [
             {name: _plain(value) for name, value in group.items() if name != "params"}

@@ -18,6 +18,13 @@ from sgdwalk.recording.arguments import Number
 Record = Callable[[Number | None, int | None, torch.Tensor | None], None]
 
 
+def bare_optimizer(optimizer: Any) -> Any:
+    """What is in the wrappers of Accelerate and Lightning."""
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
 class OptimizerSteps:
     """Calls ``record(loss, samples, scale)`` before every real step of an optimizer.
 
@@ -34,8 +41,7 @@ class OptimizerSteps:
     """
 
     def __init__(self, optimizer: Any, parameters: Sequence[torch.Tensor], record: Record):
-        while hasattr(optimizer, "optimizer"):  # of Accelerate, of Lightning
-            optimizer = optimizer.optimizer
+        optimizer = bare_optimizer(optimizer)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise InputError(
                 f"optimizer: a {type(optimizer).__name__}; allowed: one of torch's, or a subclass"

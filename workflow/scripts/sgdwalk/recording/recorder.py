@@ -299,10 +299,10 @@ class TrajectoryRecorder:
         if self._stopped or (self.ended is not None and not self._ranks.shared):
             return
         with torch.no_grad():
-            due = any(window.due(self.step) for window in self._windows)
+            due = [window for window in self._windows if window.due(self.step)]
             probe = float(self._probe()) if self._probe is not None and due else np.nan
             with self._ending:
-                self._measure(loss, samples, scale, probe)
+                self._measure(due, loss, samples, scale, probe)
 
     def _end(self, reason: str) -> None:
         """No more is recorded; the loop goes on."""
@@ -314,10 +314,14 @@ class TrajectoryRecorder:
         )
 
     def _measure(
-        self, loss: Number | None, samples: int | None, scale: torch.Tensor | None, probe: float
+        self,
+        due: list[OpenWindow],
+        loss: Number | None,
+        samples: int | None,
+        scale: torch.Tensor | None,
+        probe: float,
     ) -> None:
         self._close_full()  # of a step that was interrupted
-        due = [window for window in self._windows if window.due(self.step)]
         drawn, numbers = None, self._nothing
         if self._ranks.counts and self.ended is None:
             with self._ending:

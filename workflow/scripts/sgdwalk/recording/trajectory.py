@@ -12,6 +12,7 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
+from sgdwalk.recording.window_families import family_of
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,8 @@ def _window(group: h5py.Group) -> Window:
 
 def _order(key: str) -> tuple[int, int, int]:
     """Stride, length of the family and start, from a window's name."""
-    family, start = key.rsplit("-", 1)
-    length, stride = map(int, family.split("x"))
-    return stride, length, int(start)
+    length, stride = family_of(key)
+    return stride, length, int(key.rsplit("-", 1)[1])
 
 
 def _of(group: h5py.Group, window: Window) -> bool:

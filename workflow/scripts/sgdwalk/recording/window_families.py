@@ -41,6 +41,12 @@ def family_key(length: int, stride: int) -> str:
     return f"{length}x{stride}"
 
 
+def family_of(window: str) -> tuple[int, int]:
+    """Length and stride of the family of a window, from its name in files: `500x4-000001000`."""
+    length, stride = map(int, window.rsplit("-", 1)[0].split("x"))
+    return length, stride
+
+
 def first_family(windows: Sequence[W]) -> list[W]:
     """Windows of the shortest stride and, of those, of the shortest length, in their order."""
     first = min(((w.stride, w.length) for w in windows), default=None)

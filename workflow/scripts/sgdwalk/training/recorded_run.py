@@ -68,7 +68,8 @@ def train_recorded(
             room for what is recorded.
         Stopped: on SIGTERM or SIGINT, after saving a resume point.
     """
-    if (folder.work / "trajectory.h5").exists():  # killed between the last write and the rename
+    trajectory = folder.work / "trajectory.h5"
+    if trajectory.exists():  # killed between the last write and the rename
         folder.finish()
         return
     device = prepare_device(machine.device, machine.own_threads, machine.deterministic)
@@ -84,7 +85,6 @@ def train_recorded(
         progress.started_beside(folder.others())
     wanted = checkpoint_steps(recording.checkpoints, training.steps)
     saved = folder.work / "checkpoints"
-    trajectory = folder.work / "trajectory.h5"
     if point is None:  # without a point, nothing can go on from what was recorded
         shutil.rmtree(parts_folder(trajectory), ignore_errors=True)
     recorder = TrajectoryRecorder(
