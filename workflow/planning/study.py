@@ -172,8 +172,14 @@ def _settled(
 
 
 def _check(run: Run, where: str) -> None:
-    if not run.windows:
-        shortest = min((f["length"] - 1) * f["stride"] + 1 for f in run.recording["windows"])
+    families, sketch = run.recording["windows"], run.recording["sketch"]
+    if not families and not sketch:
+        raise InputError(
+            f"{where}.recording: neither windows nor a sketch; allowed: one of recording.windows "
+            "and recording.sketch at least"
+        )
+    if not run.windows and not sketch:
+        shortest = min((f["length"] - 1) * f["stride"] + 1 for f in families)
         raise InputError(
             f"{where}.steps: {run.training['steps']}; allowed: at least {shortest}, "
             "the shortest window in recording.windows"

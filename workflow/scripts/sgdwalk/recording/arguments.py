@@ -58,12 +58,20 @@ def check_whole(name: str, value: Any, least: int) -> None:
         raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} on")
 
 
-def checked_families(window: int | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Lengths and strides of the windows: one length, or pairs.
+def checked_families(
+    window: int | Sequence[tuple[int, int]] | None, sketch: int | None
+) -> list[tuple[int, int]]:
+    """Lengths and strides of the windows: one length, or pairs; none for the sketch alone.
 
     Raises:
-        InputError: for windows that are too short, or named twice.
+        InputError: for windows that are too short, or named twice; for neither windows nor sketch.
     """
+    if sketch is not None:
+        check_whole("sketch", sketch, 1)
+    if window is None:
+        if sketch is None:
+            raise InputError("window: None; allowed with a sketch, as sketch=1024")
+        return []
     try:
         pairs = [(window, 1)] if not isinstance(window, Iterable) else [(n, s) for n, s in window]
     except (TypeError, ValueError):

@@ -12,6 +12,7 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
+from sgdwalk.recording.groups import groups_of
 from sgdwalk.recording.notices import say
 from sgdwalk.recording.recording_folder import RecordingFolder
 from sgdwalk.recording.row_streams import Journal, rows_left
@@ -110,6 +111,8 @@ def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[tuple[str,
     yield "steps", steps
     for length, stride in layout.families:
         yield from _windows(file["windows"], length, stride)
+    if "sketch" in file:
+        yield from _sketch(file["sketch"])
     epochs = file["epochs"]
     if "step" in epochs:
         columns = [epochs[name][()] for name in ("step", *EPOCH_VALUES)]
@@ -134,6 +137,8 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
         "layers": [(str(n), int(s)) for n, s in zip(names, sizes, strict=True)],
         # of which there are windows
         "families": layout.families if families <= {*layout.families} else sorted(families),
+        "sketch": int(file["sketch"].attrs["k"]) if "sketch" in file else 0,
+        "groups": groups_of(file),
     }
     if len(steps.get("loss", ())):
         index = gradients["series_index"][()].tolist() if "series_index" in gradients else []
@@ -145,11 +150,25 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
     return replace(layout, **found)
 
 
+def _sketch(group: h5py.Group) -> Iterator[tuple[str, np.ndarray]]:
+    parts = {name: data[()] for name, data in group.items()}
+    start, grouped = parts["start"][None], "group_start" in parts
+    norms, away = (parts[name][:, None] for name in ("norms", "distance_from_start"))
+    if grouped:
+        start = np.concatenate([start, parts["group_start"]])
+        norms = np.concatenate([norms, parts["group_norms"]], axis=1)
+        away = np.concatenate([away, parts["group_distance_from_start"]], axis=1)
+        yield "sketch-groups", parts["group_increments"]
+    yield "sketch-start", start[None]
+    yield "sketch", parts["increments"]
+    yield "moved", np.stack([norms, away[1:]], axis=-1)
+
+
 def _windows(windows: h5py.Group, length: int, stride: int) -> Iterator[tuple[str, np.ndarray]]:
     family = family_key(length, stride)
     for key in sorted(k for k in windows if family_of(k) == (length, stride)):
         group = windows[key]
-        for name, kind in (("gram", "gram"), ("layer_grams", "layers")):
+        for name, kind in (("gram", "gram"), ("group_grams", "groups"), ("layer_grams", "groups")):
             if name in group:
                 yield f"{kind}-{family}", group[name][()].reshape(-1)
         if "weights" in group:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
 import numpy as np
 import torch
 
 from sgdwalk.recording.arguments import MIN_POSITIONS
 from sgdwalk.recording.gram import Gram, window_gram
+from sgdwalk.recording.groups import Group
 from sgdwalk.recording.notices import Pace, say
 from sgdwalk.recording.ranks import Ranks
 from sgdwalk.recording.room import is_lack
@@ -14,6 +19,31 @@ from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory_writer import CLOSED
 from sgdwalk.recording.window_families import family_key
+
+
+class GroupSums:
+    """How sums over groups are made of sums over stretches of consecutive tensors.
+
+    Args:
+        groups: G of them.
+        sizes: (L,) real numbers of each tensor.
+
+    Attributes:
+        stretches: (S,) numbers in each stretch of tensors that are in the same groups.
+    """
+
+    def __init__(self, groups: Sequence[Group], sizes: Sequence[int]):
+        inside = [tuple(i in g.tensors for g in groups) for i in range(len(sizes))]
+        self.stretches: list[int] = []
+        columns = []
+        for member, part in groupby(range(len(sizes)), key=inside.__getitem__):
+            self.stretches.append(sum(sizes[i] for i in part))
+            columns.append(member)
+        self._in = torch.tensor(columns, dtype=torch.float64).T
+
+    def of(self, parts: torch.Tensor) -> torch.Tensor:
+        """(G, ...) sums over groups from (S, ...) those over stretches."""
+        return torch.tensordot(self._in, parts, 1)
 
 
 class OpenWindow:
@@ -57,30 +87,33 @@ class OpenWindow:
             self.start = step
         return self.buffer.next_row()
 
-    def gram(self, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+    def gram(self, groups: GroupSums | None, ranks: Ranks) -> Gram | None:
         """Gram matrix of the positions there are, up to the first that is not finite.
 
         Args:
-            sizes: parameters per layer of this process, for one Gram matrix per layer; or None.
+            groups: of this process's tensors, for one Gram matrix each as well; or None.
             ranks: the processes, which all call this.
 
         Returns:
             None where there are fewer than `MIN_POSITIONS`.
         """
-        made = self._product(sizes, ranks)
+        made = self._product(groups, ranks)
         if made is not None and not made.matrix.isfinite().all():
             self._keep_finite(ranks)
-            made = self._product(sizes, ranks)
+            made = self._product(groups, ranks)
         return made
 
-    def _product(self, sizes: list[int] | None, ranks: Ranks) -> Gram | None:
+    def _product(self, groups: GroupSums | None, ranks: Ranks) -> Gram | None:
         positions = self.buffer.filled()
         if len(positions) < MIN_POSITIONS:
             return None
         first, last = self._step_of(0), self._step_of(len(positions) - 1)
         made, failure = None, None
         try:
-            made = window_gram(positions, sizes, Pace(f"Gram matrix of steps {first} to {last}"))
+            pace = Pace(f"Gram matrix of steps {first} to {last}")
+            made = window_gram(positions, groups.stretches if groups else None, pace)
+            if groups is not None and made.layers is not None:
+                made = replace(made, layers=groups.of(made.layers))
         except Exception as error:
             if not is_lack(error):
                 raise
@@ -109,7 +142,7 @@ class OpenWindow:
             made: its Gram matrix.
             weights: whether the raw positions are kept too.
         """
-        gram, layers, raw = (f"{kind}-{self.family}" for kind in ("gram", "layers", "weights"))
+        gram, groups, raw = (f"{kind}-{self.family}" for kind in ("gram", "groups", "weights"))
         before: np.ndarray = np.zeros(0, np.int64)
         if journal.rows(self.closed):
             before = journal.read(self.closed)["length"]
@@ -118,12 +151,12 @@ class OpenWindow:
         journal.cut(gram, numbers)
         journal.extend(gram, made.matrix.numpy().reshape(-1))
         if made.layers is not None:
-            journal.cut(layers, numbers * len(made.layers))
-            journal.extend(layers, made.layers.numpy().reshape(-1))
+            journal.cut(groups, numbers * len(made.layers))
+            journal.extend(groups, made.layers.numpy().reshape(-1))
         if weights:
             journal.cut(raw, int(np.sum(before)))
             journal.extend(raw, self.buffer.filled().cpu().numpy())
-        journal.commit(["steps", gram, layers, raw])
+        journal.commit(["steps", gram, groups, raw])
         row = (self.start, self.buffer.count, made.error, made.float64_products)
         journal.append(self.closed, np.array(row, CLOSED))
         journal.commit([self.closed])

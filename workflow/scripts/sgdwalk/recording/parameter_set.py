@@ -7,7 +7,8 @@ those of 16 bits as float32, so that a position is exactly that of the walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter, is_
 
@@ -23,6 +24,28 @@ Walked = nn.Module | Iterable[tuple[str, torch.Tensor]]
 _LOOK = attrgetter("requires_grad", "dtype", "device", "shape")
 _ALLOWED = "allowed: a module, or pairs (name, parameter), as model.named_parameters() gives"
 _WRAPPERS = ("_orig_mod.", "module.")  # prefixes of names under torch.compile and DDP
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive numbers of this process's part that are consecutive among chosen tensors, too.
+
+    Attributes:
+        start: of the numbers in this process's part.
+        stop: where they end.
+        place: of the first among all numbers of the chosen tensors.
+        spread: makes consecutive numbers of them where they are not, with zeros between; or None.
+    """
+
+    start: int
+    stop: int
+    place: int
+    spread: Callable[[torch.Tensor], torch.Tensor] | None
+
+    def followed_by(self, start: int, place: int) -> bool:
+        """Whether numbers that are consecutive, too, go on where it ends."""
+        goes_on = self.stop == start and self.place - self.start == place - start
+        return goes_on and self.spread is None
 
 
 class ParameterSet:
@@ -170,6 +193,30 @@ class ParameterSet:
                 return
             for part, tensor in zip(out.split(self.local_sizes), flat, strict=True):
                 part.copy_(tensor)
+
+    def pieces(self, tensors: Sequence[int]) -> list[Piece]:
+        """Where this process's part is among the numbers of chosen tensors.
+
+        Args:
+            tensors: their indices, in order.
+        """
+        starts = [0, *np.cumsum(self.local_sizes).tolist()]
+        found: list[Piece] = []
+        place = 0
+        for i in tensors:
+            shard, (start, stop) = self._shards[i], starts[i : i + 2]
+            reals = 2 if self.parameters[i].is_complex() else 1
+            spread = None if shard.consecutive else shard.spread
+            at = place + (reals * shard.first if shard.consecutive else 0)
+            place += self.sizes[i]
+            if start == stop:
+                continue
+            last = found[-1] if found else None
+            if last and spread is None and last.followed_by(start, at):
+                found[-1] = replace(last, stop=stop)
+            else:
+                found.append(Piece(start, stop, at, spread))
+        return found
 
     def local(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where entries of the whole flat position are in this process's part.

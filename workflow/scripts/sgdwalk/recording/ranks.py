@@ -98,11 +98,12 @@ class Ranks:
         Args:
             loss: of this process's minibatch, or None.
             samples: in it, or None.
-            numbers: one norm, and (n,) others; over shards these are summed, its square too.
+            numbers: (m,) norms, and (n,) others; over shards these are summed, and the squares of
+                those.
             ended: whether this process has stopped recording.
 
         Returns:
-            Mean loss, samples, (1 + n,) numbers in float64, and whether any process has stopped.
+            Mean loss, samples, (m + n,) numbers in float64, and whether any process has stopped.
         """
         if isinstance(loss, torch.Tensor) and loss.device != self._device:
             loss = loss.item()
@@ -118,9 +119,9 @@ class Ranks:
             [ended, told, told_by, samples or 0], dtype=torch.float64, device=self._device
         )
         if self.sharded:
-            norm, *others = numbers
-            both = self._reduce(torch.cat([head, value.reshape(1), norm.square(), *others]))
-            both[5] = both[5].sqrt()
+            norms, *others = numbers
+            both = self._reduce(torch.cat([head, value.reshape(1), norms.square(), *others]))
+            both[5 : 5 + len(norms)].sqrt_()
         else:
             both = torch.cat([self._reduce(torch.cat([head, value.reshape(1)])), *numbers])
         any_ended, losses, with_samples, total, loss_sum, *rest = both.cpu().numpy().tolist()
@@ -146,6 +147,8 @@ class Shard:
 
     Attributes:
         numel: elements of the part; 0 if another process counts it.
+        first: flat index of the first of them in the whole parameter.
+        consecutive: whether they follow each other there.
     """
 
     def __init__(self, parameter: torch.Tensor, sharded: bool):
@@ -158,6 +161,11 @@ class Shard:
             self._of_dtensor(parameter)
         sides = [b - a for a, b in zip(self._starts, self._stops, strict=True)]
         self.numel = int(np.prod(sides, dtype=np.int64)) if self._counted else 0
+        self._sides, self.first, self.consecutive = sides, 0, True
+        if self.numel and self._shape:
+            ends = zip(self._starts, [b - 1 for b in self._stops], strict=True)
+            self.first, last = np.ravel_multi_index(tuple(ends), self._shape).tolist()
+            self.consecutive = last - self.first + 1 == self.numel
 
     def _of_dtensor(self, parameter: Any) -> None:
         from torch.distributed.tensor import Replicate
@@ -195,6 +203,17 @@ class Shard:
             tensor = tensor.to_local()
         return tensor if self._counted else tensor.reshape(-1)[:0]
 
+    def spread(self, part: torch.Tensor) -> torch.Tensor:
+        """The numbers of the whole parameter, flat, with zeros where they are not in this part.
+
+        Args:
+            part: (n,) of this part, one or two for an element.
+        """
+        whole = part.new_zeros(*self._shape, len(part) // self.numel)
+        inside = tuple(map(slice, self._starts, self._stops))
+        whole[inside] = part.view(*self._sides, -1)
+        return whole.reshape(-1)
+
     def local(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where elements of the whole parameter, by flat index, are in this part.
 
@@ -209,8 +228,7 @@ class Shard:
         starts, stops = np.array(self._starts)[:, None], np.array(self._stops)[:, None]
         mine = np.all((places >= starts) & (places < stops), axis=0)
         inside = np.where(mine, places - starts, 0)
-        sides = tuple(b - a for a, b in zip(self._starts, self._stops, strict=True))
-        return mine, np.asarray(np.ravel_multi_index(tuple(inside), sides))
+        return mine, np.asarray(np.ravel_multi_index(tuple(inside), self._sides))
 
 
 def is_dtensor(tensor: torch.Tensor) -> bool:

@@ -9,12 +9,15 @@
             optimizer.step()
 
 A window of T positions becomes the Gram matrix of its T-1 increments as soon as it is full, and
-the weights are dropped: storage is O(T^2) per window, whatever the number of parameters.
+the weights are dropped: storage is O(T^2) per window, whatever the number of parameters. Where
+even the T positions are too many, or windows are to be chosen later, ``sketch=k`` keeps k numbers
+of every increment.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -38,8 +41,9 @@ from sgdwalk.recording.arguments import (
 )
 from sgdwalk.recording.epoch_noise import epoch_noise
 from sgdwalk.recording.gram import row_norms
+from sgdwalk.recording.groups import Globs, chosen_groups
 from sgdwalk.recording.notices import say
-from sgdwalk.recording.open_window import OpenWindow
+from sgdwalk.recording.open_window import GroupSums, OpenWindow
 from sgdwalk.recording.optimizer_steps import OptimizerSteps
 from sgdwalk.recording.parameter_set import ParameterSet, Walked
 from sgdwalk.recording.ranks import Ranks
@@ -48,6 +52,7 @@ from sgdwalk.recording.room import EndingOnLack, Room
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sampled_entries import SampledEntries
+from sgdwalk.recording.sketched_walk import IncrementRows, SketchedWalk
 from sgdwalk.recording.trajectory_writer import (
     EPOCH_VALUES,
     RESUMED,
@@ -60,6 +65,8 @@ from sgdwalk.recording.window_families import family_key
 # Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
 # few seconds, in which so much can still be written, and most windows close without ever being.
 UNSAVED_BYTES = 2**30
+# What was recorded outlives the program at once, and the machine after so long.
+COMMIT_SECONDS = 30.0
 
 
 class TrajectoryRecorder:
@@ -68,14 +75,18 @@ class TrajectoryRecorder:
     Until the file is whole, what is recorded is in the folder ``<path>.parts``, from which
     `sgdwalk.recover` makes it if the loop is cut off. Peak memory beyond the loop's own: one window
     of positions per family, one epoch of gradients (only if ``steps_per_epoch`` is given), the
-    parameters once, and about 100 MB while a Gram matrix is made.
+    parameters once, twice more for a sketch, and about 100 MB while a Gram matrix is made.
 
     Args:
         model: a module, whose trainable parameters are the walk, in ``named_parameters()`` order;
             or pairs (name, parameter), which all are. Under DistributedDataParallel or with DTensor
             parameters (``fully_shard``) every process makes a recorder, and the first one writes.
         path: the trajectory file to write.
-        window: positions per window, or several (length, stride) families of windows.
+        window: positions per window, or several (length, stride) families of windows; None for the
+            sketch alone.
+        sketch: numbers k that are kept of every increment, see `sgdwalk.Sketch`; None for none.
+        groups: name of each group of parameter tensors whose walk is kept beside the whole one, and
+            a pattern of their names, or several, as ``{"attention": "*.attn.*"}``.
         optimizer: records by itself before each of its real steps, in place of `record`.
         overwrite: replace a file that exists, once the new one is whole; what a recording left that
             was cut off is set aside under another name.
@@ -83,7 +94,7 @@ class TrajectoryRecorder:
             begin anew. Or what `state` returned, to go on as if never stopped.
         steps_per_epoch: steps per pass over the training set; None leaves gradient noise out.
         weights: also keep the raw positions of every window, (T, P) each.
-        layer_grams: also keep one Gram matrix per parameter tensor.
+        layer_grams: whether every parameter tensor is a group as well.
         probe: called without arguments at every recorded step; returns the loss of a fixed batch
             at the current position, and must leave the model as it was.
         samples_per_step: gradient entries kept per step, drawn uniformly over all parameters.
@@ -108,9 +119,11 @@ class TrajectoryRecorder:
         self,
         model: Walked,
         path: str | Path,
-        window: int | Sequence[tuple[int, int]] = 1000,
+        window: int | Sequence[tuple[int, int]] | None = 1000,
         *,
         optimizer: Any = None,
+        sketch: int | None = None,
+        groups: Globs | None = None,
         overwrite: bool = False,
         resume: bool | Mapping[str, Any] = False,
         steps_per_epoch: int | None = None,
@@ -124,7 +137,7 @@ class TrajectoryRecorder:
         resumable: bool = False,
         host_memory: int | None = None,
     ):
-        families = checked_families(window)
+        families = checked_families(window, sketch)
         check_whole("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch, 1)
         check_whole("samples_per_step", samples_per_step, 0)
         check_whole("coordinates_per_layer", coordinates_per_layer, 0)
@@ -137,7 +150,13 @@ class TrajectoryRecorder:
         if weights and self._parameters.sharded:
             raise InputError("weights: True; allowed: False where processes hold parts of them")
         self._weights, self._probe, self._resumable = weights, probe, resumable
-        self._sizes = self._parameters.local_sizes if layer_grams else None
+        chosen = chosen_groups(groups, self._parameters.names, layer_grams)
+        sums = GroupSums(chosen, self._parameters.local_sizes) if chosen else None
+        self._groups = sums
+        self._sketched: SketchedWalk | None = None
+        self._increments: IncrementRows | None = None
+        self._position: torch.Tensor | None = None
+        self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._steps_per_epoch, self._epoch = steps_per_epoch, 0
         self._untold = 0
         self._closed = False
@@ -156,11 +175,16 @@ class TrajectoryRecorder:
             series=self._entries.series.tolist(),
             epoch_entries=self._entries.epoch.tolist(),
             origin=origin,
+            sketch=sketch or 0,
+            groups=[(group.name, group.tensors) for group in chosen],
         )
         # what a process adds that has no part of a step
-        count = samples_per_step + 2 * len(self._entries.series)
-        zeros = torch.zeros(1 + count, dtype=torch.float64, device=self._parameters.device)
-        self._nothing = list(zeros.split([1, count])) if self._ranks.counts else []
+        walks = 1 + len(chosen) if sketch else 0
+        self._norms = 1 + 2 * walks
+        count = samples_per_step + 2 * len(self._entries.series) + walks * (sketch or 0)
+        zeros = torch.zeros(self._norms + count, dtype=torch.float64)
+        zeros = zeros.to(self._parameters.device)
+        self._nothing = list(zeros.split([self._norms, count])) if self._ranks.counts else []
         self._row = np.zeros(1, self._layout.step_rows())
         self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
         self._folder = parts_folder(self.path)
@@ -210,6 +234,13 @@ class TrajectoryRecorder:
         grams = sum(8 * length**2 for length, _ in families)
         # twice: while the file is made the streams are there too
         room.keep_free(2 * (grams + self._weights * rows * columns * dtype.itemsize))
+        if self._layout.sketch and self._ranks.counts:
+            room.take_copies(2, columns, dtype)
+            groups = [tensors for _, tensors in self._layout.groups]
+            self._sketched = SketchedWalk(self._parameters, groups, self._layout.sketch)
+            if self._journal is not None:
+                self._increments = IncrementRows(self._journal, len(groups), self._layout.dtype)
+                self._increments.take_start(self._sketched)
 
         def buffer(rows: int, name: str) -> RowBuffer:
             file = self._folder / f"{name}.map"
@@ -334,6 +365,7 @@ class TrajectoryRecorder:
         if self._journal is not None:
             with self._ending:
                 self._write_step(value, samples, probe, drawn, found)
+                self._keep_in_time()
         if self.ended is not None and not self._ranks.shared:
             return
         diverged = value is not None and not np.isfinite(value)
@@ -341,6 +373,8 @@ class TrajectoryRecorder:
             self._gradients.count += 1
         for window in due:
             window.buffer.count += not diverged
+        if self._sketched is not None and self._position is not None:
+            self._sketched.go_on(self._position, self.step)
         self.step += 1
         # only now: an interrupt in this, which may be long, finds the step complete
         if diverged:
@@ -352,7 +386,7 @@ class TrajectoryRecorder:
     def _local_numbers(
         self, due: list[OpenWindow], scale: torch.Tensor | None
     ) -> tuple[np.ndarray, list[torch.Tensor]]:
-        """Take gradient and position; indices drawn, and norm and entries of both."""
+        """Take gradient and position; indices drawn, norms, and entries and sketches of both."""
         epoch = [] if self._gradients is None else [self._gradients.next_row()]
         gradient = self._flat_or(epoch)
         self._parameters.gradients(gradient)
@@ -367,7 +401,23 @@ class TrajectoryRecorder:
         self._parameters.positions(position)
         for row in rows:
             row.copy_(position, non_blocking=True)
-        return drawn, [norm, entries, self._entries.of_position(position)]
+        self._position = position
+        moved, sketches = self._sketches(position)
+        return drawn, [
+            torch.cat([norm, *moved]),
+            entries,
+            self._entries.of_position(position),
+            *sketches,
+        ]
+
+    def _sketches(self, position: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        if self._sketched is None:
+            return [], []
+        if self.step:
+            moved, *sketches = self._sketched.step(position, self.step)
+        else:
+            moved, *sketches = self._sketched.begin(position)
+        return [moved], sketches
 
     def _flat_or(self, rows: list[torch.Tensor]) -> torch.Tensor:
         """Where to flatten to: the first row that is to have it, if it is on the device."""
@@ -392,24 +442,39 @@ class TrajectoryRecorder:
             self._begin()
         self._journal.cut("steps", self.step)  # of a step that was interrupted
         n, series = self._layout.samples, len(self._layout.series)
+        norms, entries, positions, sketches = np.split(
+            numbers, np.cumsum([self._norms, n + series, series])
+        )
         row = self._cells
         row["loss"][0], row["told"][0] = np.nan if loss is None else loss, loss is not None
         self._untold += loss is None
         row["batch_size"][0] = -1 if samples is None else samples
-        row["gradient_norm"][0] = numbers[0]
+        row["gradient_norm"][0] = norms[0]
         if self._probe is not None:
             row["probe_loss"][0] = probe
         if n:
-            row["sample_index"][0], row["sample_value"][0] = drawn, numbers[1 : 1 + n]
+            row["sample_index"][0], row["sample_value"][0] = drawn, entries[:n]
         if series:
-            row["series_gradient"][0] = numbers[1 + n : 1 + n + series]
-            row["series_position"][0] = numbers[1 + n + series :]
+            row["series_gradient"][0], row["series_position"][0] = entries[n:], positions
+        taken_up = None
         if self._taken_up is not None:  # before the row: no step is without its mark
-            taken_up = self._taken_up.step_at(numbers[1 + n + series :])
+            taken_up = self._taken_up.step_at(positions)
             self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
             say(f"{self.path}: {going_on.told(self.step, taken_up)}")
             self._taken_up = None
+        # the end of the walk so far, which this position is, is there already
+        if self._increments is not None and taken_up != self.step:
+            self._increments.write(self.step, norms[1:], sketches)
+            if self.step == 0 and not self._parameters.sharded:
+                self._increments.keep_start(self._sketched)
         self._journal.extend("steps", self._row)
+
+    def _keep_in_time(self) -> None:
+        """Wait for the disk now and then, so that the loss of the machine costs less than that."""
+        now = time.monotonic()
+        if self._increments is not None and now > self._next_commit:
+            self._journal.commit()
+            self._next_commit = now + COMMIT_SECONDS
 
     def _close_full(self) -> None:
         self._close_windows([window for window in self._windows if window.buffer.full])
@@ -419,7 +484,7 @@ class TrajectoryRecorder:
     def _close_windows(self, windows: list[OpenWindow]) -> None:
         """Turn open windows into Gram matrices; every process does, and the first one writes."""
         for window in windows:
-            made = window.gram(self._sizes, self._ranks)
+            made = window.gram(self._groups, self._ranks)
             if made is not None and self._journal is not None and self.ended is None:
                 with self._ending:
                     window.write(self._journal, made, self._weights)
@@ -480,6 +545,8 @@ class TrajectoryRecorder:
             if buffer.saved < buffer.count:
                 self._journal.extend(name, buffer.unsaved().cpu().numpy())
                 buffer.saved = buffer.count
+        if self._increments is not None:
+            self._increments.keep_last(self._sketched)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         assert self._journal is not None
@@ -494,6 +561,8 @@ class TrajectoryRecorder:
                     buffer.next_row().copy_(torch.from_numpy(row.copy()))
                     buffer.count += 1
                 buffer.saved = buffer.count
+        if self._increments is not None:
+            self._increments.take_last(self._sketched, self.step)
 
     def close(self, interrupted: bool = False, diverged_at: int | None = None) -> None:
         """Close the open windows as shorter ones, write the file and remove the folder beside it.
@@ -531,11 +600,18 @@ class TrajectoryRecorder:
                     f"one every {window.stride}: {kept}"
                 )
         self._close_windows(self._windows)
-        if len(self._entries.series) and self.step and self._parameters.change() is None:
-            self._parameters.positions(self._flat)
+        if not self.step or self._parameters.change() is not None:
+            return
+        self._parameters.positions(self._flat)
+        if len(self._entries.series):
             end = self._ranks.sum(self._entries.of_position(self._flat))
             if self._journal is not None:
                 self._journal.append("end", end.to(self._parameters.dtype).cpu().numpy())
+        if self._sketched is not None:
+            moved, *sketches = self._sketched.step(self._flat, self.step)
+            moved, last = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.cat(sketches))
+            if self._increments is not None:
+                self._increments.write(self.step, moved.cpu().numpy(), last.cpu().numpy())
 
     def _write_file(self, interrupted: bool, diverged_at: int | None) -> None:
         assert self._journal is not None

@@ -33,7 +33,7 @@ class Room:
             "host": int(_SHARE * free_host_memory()) if host_memory is None else host_memory,
             "file": int(_DISK_SHARE * shutil.disk_usage(_there(folder)).free),
         }
-        self._folder = folder
+        self._folder, self._on_device = folder, device.type == "cuda"
 
     def place(self, rows: int, columns: int, dtype: torch.dtype) -> str:
         """``device``, ``host`` or ``file`` for a buffer, whose room is then taken.
@@ -56,8 +56,28 @@ class Room:
         raise InputError(
             f"window: {rows} positions of {columns} parameters need {gigabytes(size)}; free are "
             f"{gigabytes(self._free['host'])} of memory for it and {gigabytes(self._free['file'])} "
-            f"in {self._folder}; allowed: windows of {most // max(1, row)} positions or fewer"
+            f"in {self._folder}; allowed: windows of {most // max(1, row)} positions or fewer, or "
+            "window=None with sketch=1024"
         )
+
+    def take_copies(self, count: int, columns: int, dtype: torch.dtype) -> None:
+        """Take memory, on the device or the host, for copies of the parameters.
+
+        Args:
+            count: copies.
+            columns: parameters.
+            dtype: of the copies.
+
+        Raises:
+            InputError: if there is less.
+        """
+        place, size = "device" if self._on_device else "host", count * columns * dtype.itemsize
+        if size > self._free[place]:
+            raise InputError(
+                f"sketch: {count} copies of {columns} parameters need {gigabytes(size)}; free are "
+                f"{gigabytes(self._free[place])} of memory for them"
+            )
+        self._free[place] -= size
 
     def keep_free(self, size: int) -> None:
         """Set aside disk for files that will be written.

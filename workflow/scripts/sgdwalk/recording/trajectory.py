@@ -12,7 +12,11 @@ import numpy as np
 
 from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
+from sgdwalk.recording.groups import groups_of
+from sgdwalk.recording.sketched_path import SketchedPath
 from sgdwalk.recording.window_families import family_of
+
+_PER_STEP = ("increments", "norms", "distance_from_start")
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,27 @@ class Trajectory:
             sizes = file["layers/size"][()]
         return [(str(name), int(size)) for name, size in zip(names, sizes, strict=True)]
 
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """Names of the parameter tensors of each group that was recorded beside the whole."""
+        names = [name for name, _ in self.layers]
+        with self._checked() as file:
+            return {group: [names[i] for i in tensors] for group, tensors in groups_of(file)}
+
+    @cached_property
+    def sketch(self) -> SketchedPath | None:
+        """The sketch of the whole walk; None if it was recorded without one."""
+        with self._checked() as file:
+            if "sketch" not in file:
+                return None
+            found = {name: data[()] for name, data in file["sketch"].items()}
+            k, seed = (int(file["sketch"].attrs[name]) for name in ("k", "seed"))
+        groups = {}
+        for i, name in enumerate(self.groups if "group_start" in found else ()):
+            part = [found[f"group_{key}"][:, i] for key in _PER_STEP]
+            groups[name] = SketchedPath(k, seed, found["group_start"][i], *part)
+        return SketchedPath(k, seed, found["start"], *(found[key] for key in _PER_STEP), groups)
+
     def weights(self, window: Window) -> np.ndarray:
         """(T, P) raw positions of a window.
 
@@ -115,13 +140,17 @@ class Trajectory:
         """
         return self._optional(window, "weights")
 
-    def layer_grams(self, window: Window) -> np.ndarray:
-        """(L, T-1, T-1) Gram matrix per parameter tensor of a window.
+    def group_grams(self, window: Window) -> dict[str, np.ndarray]:
+        """(T-1, T-1) Gram matrix of a window, by the name of each group of parameter tensors.
 
         Raises:
-            InputError: if the run was recorded without them.
+            InputError: if the run was recorded without groups.
         """
-        return self._optional(window, "layer_grams")
+        if not self.groups:
+            raise InputError(f"{self.path}: recorded without groups (recording.groups)")
+        with self._checked() as file:
+            name = "group_grams" if "groups" in file else "layer_grams"
+        return dict(zip(self.groups, self._optional(window, name), strict=True))
 
     def _checked(self) -> AbstractContextManager[h5py.File]:
         """The file, which was found whole when this was made."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sgdwalk.recording.window_families import family_key
 EPOCH_VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 # A row says that a window is closed: it is written after all else of that window.
 CLOSED = np.dtype([("start", "i8"), ("length", "i8"), ("error", "f8"), ("float64", "i8")])
+SKETCH_SEED = 0  # one for all walks: those of one network can be compared
 RESUMED = np.dtype([("step", "i8"), ("taken_up", "i8")])
 _STEP_MEANINGS = {
     "loss": "minibatch loss at the position before each step",
@@ -44,6 +45,8 @@ class Layout:
         series: (C,) indices of the coordinates recorded at every step.
         epoch_entries: (E,) indices of the entries of the mean gradient kept per epoch.
         origin: where the run comes from.
+        sketch: k, numbers of the sketch of an increment; 0 for none.
+        groups: name, and indices of the tensors, of each group kept beside the whole.
     """
 
     layers: list[tuple[str, int]]
@@ -54,6 +57,8 @@ class Layout:
     series: list[int]
     epoch_entries: list[int]
     origin: dict[str, Any]
+    sketch: int = 0
+    groups: list[tuple[str, list[int]]] = field(default_factory=list)
 
     def step_rows(self) -> np.dtype:
         """Type of the one row that a step writes."""
@@ -76,7 +81,8 @@ class Layout:
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> Layout:
         """From what `described` gave, after JSON."""
-        pairs = {name: [tuple(p) for p in described[name]] for name in ("layers", "families")}
+        paired = ("layers", "families", "groups")
+        pairs = {name: [tuple(p) for p in described.get(name, [])] for name in paired}
         return cls(**{**described, **pairs})
 
 
@@ -111,11 +117,15 @@ def assemble(
         hdf5.put(group, "name", names, "name of each parameter tensor")
         sizes = np.array([size for _, size in layout.layers])
         hdf5.put(group, "size", sizes, "parameters in each parameter tensor")
+        if layout.groups:
+            _write_groups(file.create_group("groups"), layout)
         _write_steps(file.create_group("steps"), steps)
+        if layout.sketch and journal.rows("sketch-start"):
+            _write_sketch(file.create_group("sketch"), journal, len(steps), layout)
         _write_resumed(file, journal, len(steps))
         windows = file.create_group("windows")
         for length, stride in layout.families:
-            _write_family(windows, journal, steps, (length, stride), len(layout.layers))
+            _write_family(windows, journal, steps, (length, stride), len(layout.groups))
         _write_epochs(file.create_group("epochs"), journal, layout)
         _write_gradients(file.create_group("gradients"), journal, steps, layout)
 
@@ -128,6 +138,39 @@ def _write_steps(group: h5py.Group, steps: np.ndarray) -> None:
             hdf5.put(group, name, steps[name], meaning)
     if steps["batch_size"].min() > 0:  # told at every step
         hdf5.put(group, "batch_size", steps["batch_size"], "samples of each minibatch")
+
+
+def _write_groups(file: h5py.Group, layout: Layout) -> None:
+    names = np.array([name for name, _ in layout.groups], h5py.string_dtype())
+    hdf5.put(file, "name", names, "name of each group of parameter tensors")
+    inside = np.zeros((len(names), len(layout.layers)), np.int8)
+    for row, (_, tensors) in zip(inside, layout.groups, strict=True):
+        row[tensors] = 1
+    hdf5.put(file, "tensors", inside, "which parameter tensors are in each group")
+
+
+def _write_sketch(file: h5py.Group, journal: Journal, steps: int, layout: Layout) -> None:
+    """Row i is of the step from position i to the next; a cut-off walk lacks its last."""
+    file.attrs["k"], file.attrs["seed"] = layout.sketch, SKETCH_SEED
+    streams = ["sketch", "moved", *(["sketch-groups"] if layout.groups else [])]
+    rows = min(steps, *map(journal.rows, streams))
+    start = journal.read("sketch-start")[-1]
+    moved = journal.read("moved")[:rows] if rows else np.zeros((0, len(start), 2))
+    norms, away = moved[..., 0], np.concatenate([np.zeros((1, len(start))), moved[..., 1]])
+    increments = journal.read("sketch")[:rows] if rows else np.zeros((0, layout.sketch))
+    hdf5.put(file, "start", start[0], "sketch of the first position", "parameter")
+    hdf5.put(file, "increments", increments, "sketch of each increment", "parameter")
+    hdf5.put(file, "norms", norms[:, 0], "norm of each increment", "parameter")
+    meaning = "distance of each position from the first"
+    hdf5.put(file, "distance_from_start", away[:, 0], meaning, "parameter")
+    if not layout.groups:
+        return
+    shape = (0, len(layout.groups), layout.sketch)
+    grouped = journal.read("sketch-groups")[:rows] if rows else np.zeros(shape)
+    hdf5.put(file, "group_start", start[1:], "sketch of the first, per group", "parameter")
+    hdf5.put(file, "group_increments", grouped, "sketch of each, per group", "parameter")
+    hdf5.put(file, "group_norms", norms[:, 1:], "norm of each, per group", "parameter")
+    hdf5.put(file, "group_distance_from_start", away[:, 1:], f"{meaning}, per group", "parameter")
 
 
 def _write_resumed(file: h5py.File, journal: Journal, steps: int) -> None:
@@ -146,7 +189,7 @@ def _write_family(
     journal: Journal,
     steps: np.ndarray,
     lengths: tuple[int, int],
-    layers: int,
+    groups: int,
 ) -> None:
     length, stride = lengths
     family = family_key(length, stride)
@@ -169,10 +212,10 @@ def _write_family(
         if _has(steps, "probe_loss"):
             probe = steps["probe_loss"][step]
             hdf5.put(group, "probe_loss", probe, "loss of the fixed probe batch")
-        if journal.rows(f"layers-{family}"):
-            each = slice(layers * matrix.start, layers * matrix.stop)
-            grams = journal.read(f"layers-{family}")[each].reshape(layers, increments, increments)
-            hdf5.put(group, "layer_grams", grams, "Gram matrix per layer", "parameter^2")
+        if journal.rows(f"groups-{family}"):
+            each = slice(groups * matrix.start, groups * matrix.stop)
+            grams = journal.read(f"groups-{family}")[each].reshape(groups, increments, increments)
+            hdf5.put(group, "group_grams", grams, "Gram matrix per group", "parameter^2")
         if journal.rows(f"weights-{family}"):
             rows = journal.read(f"weights-{family}")[positions : positions + count]
             hdf5.put(group, "weights", rows, "raw positions", "parameter")

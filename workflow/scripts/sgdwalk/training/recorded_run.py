@@ -90,7 +90,9 @@ def train_recorded(
     recorder = TrajectoryRecorder(
         run.model,
         trajectory,
-        _families(recording.windows, training.steps),
+        _families(recording.windows, training.steps) or None,
+        sketch=recording.sketch or None,
+        groups=recording.groups,
         steps_per_epoch=run.batches.per_epoch,
         weights=recording.weights,
         layer_grams=recording.layer_grams,
