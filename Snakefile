@@ -6,6 +6,7 @@ train, noise -> geometry -> ensemble, geometry_table, fig3_fractal_landscape, fi
 checkpoints -> hessian -> hessian_run -> figS2_hessian
 checkpoints -> landscape_tile, landscape_lines -> landscape -> landscape_vtk, fig_loss_surface
 diffusion -> figS3_depth_and_batch, figS4_learning_rate
+train -> run_distances -> fig_run_distances
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 

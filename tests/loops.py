@@ -22,7 +22,7 @@ import numpy as np
 
 WINDOWS = [(10, 1), (8, 5)]
 STEPS = 205
-OPTIONS = {"window": WINDOWS, "steps_per_epoch": 30, "layer_grams": True}
+OPTIONS = {"window": WINDOWS, "steps_per_epoch": 30, "layer_grams": True, "sketch": 5}
 WATCHED = ("pwrite", "fsync", "truncate", "replace", "rename", "unlink", "rmdir")
 
 

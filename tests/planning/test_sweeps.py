@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from planning.sweeps import depth_and_batch, learning_rates
+from planning.study import read_study
+from planning.sweeps import depth_and_batch, learning_rates, sketched
 from sgdwalk.diffusion.published import published_exponents
 from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.diffusion.sweep_points import sweep_points
@@ -137,3 +138,55 @@ def test_published_values_are_the_papers():
     assert all("crossover_lag" in row.values for row in by_batch)
     rates = [row.learning_rate for row in rows if not row.batch_size]
     assert rates == [0.001, 0.01, 0.05, 0.1, 0.5]
+
+
+def in_one_space(*grids, sketch=64):
+    """What `sketched` finds of a study, by place."""
+    grids = [{"recording": {"sketch": sketch}, "steps": 600, **grid} for grid in grids]
+    runs = read_study({"grids": grids}, "stem").runs
+    return [list(runs).index(run) for run in sketched(runs)]
+
+
+def test_two_sketched_runs_of_one_network_can_be_compared():
+    pair = {"model": "fc3", "learning_rate": [0.1, 0.2]}
+    assert in_one_space(pair) == [0, 1]
+    assert in_one_space(pair, sketch=0) == []
+    assert in_one_space({"model": ["fc3", "vgg9"]}) == []
+    assert in_one_space({"model": ["fc3", "vgg9"]}, {"model": "vgg9", "seed": 1}) == [0, 1, 2]
+    assert in_one_space({"model": "fc3"}, {**pair, "recording": {"sketch": 32}, "seed": 1}) == [
+        *(0, 1, 2),
+    ]
+
+
+def test_runs_without_a_sketch_are_left_out():
+    none = {"model": "fc3", "seed": 7, "recording": {}}
+    assert in_one_space(none, {"model": "fc3", "seed": [0, 1]}) == [1, 2]
+    assert in_one_space(none, {"model": "fc3"}) == []
+
+
+def test_other_sketches_inputs_and_classes_are_other_spaces():
+    one = {"model": "fc3"}
+    assert in_one_space(one, {**one, "seed": 1, "recording": {"sketch": 32}}) == []
+    assert in_one_space(one, {**one, "dataset": "cifar10"}) == []
+    cifar = {**one, "dataset": ["cifar10", "cifar100"]}
+    assert in_one_space(cifar) == []
+    alike = {**one, "dataset": ["mnist", "fashion_mnist"]}
+    assert in_one_space(alike) == [0, 1]
+    options = {"samples": 900, "test_samples": 10}
+    gauss = {**one, "dataset": "gauss"}
+    assert in_one_space({**one, "dataset": "cifar10"}, {**gauss, "dataset_options": options}) == [
+        *(0, 1),
+    ]
+    shaped = {**gauss, "dataset_options": {"input_shape": [3, 8, 8]}}
+    assert in_one_space(gauss, shaped) == []
+
+
+def test_factories_are_told_apart_by_name_and_options(tmp_path, monkeypatch):
+    (tmp_path / "own_things.py").write_text("def one(**options): ...\n\n\ndef other(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = {"model": "own_things:one", "model_options": {"width": 3}}
+    assert in_one_space(own, {**own, "seed": 1}) == [0, 1]
+    assert in_one_space(own, {**own, "model_options": {"width": 4}}) == []
+    data = {"model": "fc3", "dataset": "own_things:one", "batch_size": 10}
+    assert in_one_space(data, {**data, "seed": 1}) == [0, 1]
+    assert in_one_space(data, {**data, "dataset": "own_things:other"}) == []

@@ -47,7 +47,7 @@ def test_layers_add_up_and_weights_are_the_parameters(case, tmp_path):
         case, tmp_path / "t.h5", window=6, layer_grams=True, weights=True
     )
     for found in trajectory.windows:
-        layers = trajectory.layer_grams(found)
+        layers = np.array(list(trajectory.group_grams(found).values()))
         assert len(layers) == len(trajectory.layers)
         np.testing.assert_allclose(layers.sum(0), found.gram, rtol=1e-12)
         np.testing.assert_allclose(trajectory.weights(found), places[found.step], rtol=1e-6)

@@ -97,14 +97,27 @@ def assert_begins(whole, part):
     for name, rows in part.epochs.items():
         if name != "mean_gradient_index":
             np.testing.assert_array_equal(rows, whole.epochs[name][: len(rows)])
+    assert part.steps - 1 <= len(part.sketch.increments) <= part.steps
+    paths = zip(
+        [part.sketch, *part.sketch.groups.values()],
+        [whole.sketch, *whole.sketch.groups.values()],
+        strict=True,
+    )
+    for path, same in paths:
+        count = len(path.increments)
+        np.testing.assert_array_equal(path.start, same.start)
+        np.testing.assert_array_equal(path.increments, same.increments[:count])
+        np.testing.assert_array_equal(path.norms, same.norms[:count])
+        away = same.distance_from_start[: count + 1]
+        np.testing.assert_array_equal(path.distance_from_start, away)
     by_place = {(w.length, w.stride, w.start): w for w in whole.windows}
     for w in part.windows:
         same = by_place[w.length, w.stride, w.start]
         np.testing.assert_array_equal(w.gram, same.gram)
         np.testing.assert_array_equal(w.loss, same.loss)
     for w in part.windows[-1:]:
-        layers = whole.layer_grams(by_place[w.length, w.stride, w.start])
-        np.testing.assert_array_equal(part.layer_grams(w), layers)
+        layers = list(whole.group_grams(by_place[w.length, w.stride, w.start]).values())
+        np.testing.assert_array_equal(list(part.group_grams(w).values()), layers)
 
 
 @pytest.mark.parametrize("by", [KILL, TERMINATE], ids=["SIGKILL", "SIGTERM"])

@@ -228,7 +228,7 @@ def together(forks, folder, kind, ranks=2, timeout=60, **options):
     return [p.wait(timeout=timeout) for p in processes], [p.errors() for p in processes]
 
 
-RECORDED = {"steps_per_epoch": 8, "layer_grams": True, "samples_per_step": 9}
+RECORDED = {"steps_per_epoch": 8, "layer_grams": True, "samples_per_step": 9, "sketch": 7}
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +261,21 @@ def test_a_walk_on_two_processes_is_that_of_one(forks, alone, tmp_path, kind, ho
         np.testing.assert_allclose(w.gram, expected, atol=1e-4 * expected.max(), rtol=0)
         layers = np.split(steps, np.cumsum([12, 3, 3]), axis=1)
         assert [x.shape[1] for x in layers] == [size for _, size in two.layers]
-        for found, part in zip(two.layer_grams(w), layers, strict=True):
+        for found, part in zip(two.group_grams(w).values(), layers, strict=True):
             np.testing.assert_allclose(found, part @ part.T, atol=1e-4 * expected.max(), rtol=0)
+    assert list(two.sketch.groups) == list(one.sketch.groups) == list(two.groups)
+    for found, same in zip(
+        [two.sketch, *two.sketch.groups.values()],
+        [one.sketch, *one.sketch.groups.values()],
+        strict=True,
+    ):
+        # one map, whatever the processes hold
+        np.testing.assert_allclose(found.start, same.start, atol=1e-5)
+        np.testing.assert_allclose(found.increments, same.increments, atol=1e-5)
+        np.testing.assert_allclose(found.norms, same.norms, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(found.distance_from_start, same.distance_from_start, atol=1e-5)
+    norms = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    np.testing.assert_allclose(two.sketch.norms[: len(norms)], norms, rtol=1e-3)
     found = two.gradients
     np.testing.assert_array_equal(found["sample_index"], one.gradients["sample_index"])
     drawn = np.take_along_axis(gradients, found["sample_index"], axis=1)

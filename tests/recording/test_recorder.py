@@ -80,7 +80,7 @@ def test_layer_grams_add_up(tmp_path):
     loop(tmp_path / "t.h5", 20, window=20, layer_grams=True)
     trajectory = Trajectory(tmp_path / "t.h5")
     (window,) = trajectory.windows
-    layers = trajectory.layer_grams(window)
+    layers = np.array(list(trajectory.group_grams(window).values()))
     assert layers.shape == (4, 19, 19)
     assert [name for name, _ in trajectory.layers] == ["0.weight", "0.bias", "2.weight", "2.bias"]
     np.testing.assert_allclose(layers.sum(0), window.gram, rtol=1e-12)

@@ -9,10 +9,11 @@ import pytest
 from workflow_copy import ROOT
 
 PAGE = ROOT / "docs" / "numbers.md"
-TABLES = ("exponents", "geometry", "components", "tails", "walker")
+TABLES = ("exponents", "geometry", "components", "run_distances", "tails", "walker")
 # What says where a row belongs, and is empty where it does not apply.
 PLACES = {"window_length", "window_start", "stride", "diverged_at", "versions", "mixed_versions"}
 PLACES |= {"run", "undefined", "step", "layer", "method", "quantity", "frame", "component"}
+PLACES |= {"run_a", "run_b", "differ"}
 TEXTS = {"note", "warning"}
 # Columns that are there for some kinds of rows only, by what decides it.
 PARTIAL = {
@@ -60,7 +61,7 @@ def test_every_column_is_in_the_manual(smoke, table):
             assert any(fnmatch(part, name) for part in parts for name in names), column
 
 
-@pytest.mark.parametrize("table", ["exponents", "geometry", "components", "tails", "walker"])
+@pytest.mark.parametrize("table", TABLES)
 def test_the_manual_names_columns_that_there_are(smoke, table):
     columns = {SUFFIXES.sub("", column) for column in rows_of(smoke, table)[0]}
     for name in documented()[table]:

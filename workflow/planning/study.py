@@ -51,6 +51,11 @@ class Run:
         ]
 
     @property
+    def grouped(self) -> bool:
+        """Whether groups of parameter tensors are recorded."""
+        return bool(self.recording["groups"] or self.recording["layer_grams"])
+
+    @property
     def windows(self) -> list[Mapping[str, int]]:
         """Window families that fit into the run's steps."""
         return families_that_fit(self.recording["windows"], self.training["steps"])

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from planning.study import Run
 from planning.training_checks import steps_of
+from sgdwalk.datasets.names import dataset_size
 from sgdwalk.errors import InputError
 
 # The residual networks whose depth and shortcuts figure S3 compares.
@@ -34,6 +36,30 @@ def depth_and_batch(runs: Mapping[str, dict[str, Any]]) -> list[str]:
 def learning_rates(runs: Mapping[str, dict[str, Any]]) -> list[str]:
     """Runs that differ in learning rate alone, or seed; arguments and result as above."""
     return _largest(runs, ("learning_rate",))
+
+
+def sketched(runs: Mapping[str, Run]) -> list[str]:
+    """Runs with a sketch, whose distances from each other can be known.
+
+    Args:
+        runs: of a study, in its order.
+
+    Returns:
+        Their ids, in order; none unless two of them are of one network with equal sketches.
+    """
+    found = [run for run, chosen in runs.items() if chosen.recording["sketch"]]
+    spaces = {_space(runs[run]) for run in found}
+    return found if len(spaces) < len(found) else []
+
+
+def _space(run: Run) -> str:
+    """Runs with the same one walk in one space: their network's, as their sketches know it."""
+    training = run.training
+    name, options = training["dataset"], training["dataset_options"]
+    size = dataset_size(name, options)
+    data = [name, options] if size is None else [size.input_shape, size.num_classes]
+    network = [training["model"], training["model_options"], data]
+    return json.dumps([*network, run.recording["sketch"]], sort_keys=True)
 
 
 def _largest(runs: Mapping[str, dict[str, Any]], free: tuple[str, ...]) -> list[str]:

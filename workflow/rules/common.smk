@@ -16,7 +16,7 @@ from planning.landscape import read_landscapes
 from planning.own_code import own_files
 from planning.study import read_study
 from planning.summary import summary
-from planning.sweeps import depth_and_batch, learning_rates
+from planning.sweeps import depth_and_batch, learning_rates, sketched
 from planning.walker import read_walkers
 from sgdwalk.datasets.names import FETCHED, is_file
 from sgdwalk.errors import InputError
@@ -41,6 +41,9 @@ LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], STUDY.
 WALKERS = said_in_one_line(read_walkers, STUDY.config["walker"])
 DEPTHS_AND_BATCHES = depth_and_batch(TRAINED)
 LEARNING_RATES = learning_rates(TRAINED)
+SKETCHED = sketched(STUDY.runs)
+# Runs of which groups of parameter tensors are recorded.
+GROUPED = [run for run in RUNS if STUDY.runs[run].grouped]
 # The first of the study: figures of a single run show it. Some show the second beside it, which is
 # the same where there is no other.
 MAIN_RUN = next(iter(STUDY.runs))
@@ -84,6 +87,7 @@ def figure(name):
 # What each subject adds to a study; nothing where the config asks for none of it.
 DIFFUSION_RESULTS = [
     TABLES / "exponents.csv",
+    [TABLES / "groups.csv"] if GROUPED else [],
     figure("fig2_superdiffusion"),
     figure("fig_longest_run"),
     figure("figS1_long_lags"),
@@ -109,6 +113,7 @@ SWEEP_RESULTS = [
     # of residual networks
     figure("figS3_depth_and_batch") if DEPTHS_AND_BATCHES else [],
     figure("figS4_learning_rate"),
+    [TABLES / "run_distances.csv", figure("fig_run_distances")] if SKETCHED else [],
 ]
 WALKER_RESULTS = [
     [TABLES / "walker.csv", figure("fig4_walker")] if WALKERS.ensembles else [],

@@ -49,6 +49,31 @@ rule diffusion_table:
         "../scripts/diffusion_table.py"
 
 
+rule group_table:
+    input:
+        expand(RUN / "diffusion.h5", run=GROUPED),
+    output:
+        TABLES / "groups.csv",
+    log:
+        LOGS / "group_table.log",
+    benchmark:
+        LOGS / "group_table.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings={run: TRAINED[run] for run in GROUPED},
+        code=code_of("group_table"),
+    message:
+        "Exponents of groups of parameter tensors: {output}"
+    script:
+        "../scripts/group_table.py"
+
+
 rule fig2_superdiffusion:
     input:
         MAIN / "diffusion.h5",

@@ -59,3 +59,60 @@ rule figS4_learning_rate:
         "Drawing figure S4, learning rate"
     script:
         "../scripts/figS4_learning_rate.py"
+
+
+rule run_distances:
+    input:
+        expand(RUN / "trajectory.h5", run=SKETCHED),
+    output:
+        result=RESULTS / "run_distances.h5",
+        table=TABLES / "run_distances.csv",
+    log:
+        LOGS / "run_distances.log",
+    benchmark:
+        LOGS / "run_distances.benchmark.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: job("analysis", "threads")
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings={run: TRAINED[run] for run in SKETCHED},
+        code=code_of("run_distances"),
+    message:
+        "How far apart runs of one network are: {output.table}"
+    script:
+        "../scripts/run_distances.py"
+
+
+rule fig_run_distances:
+    input:
+        RESULTS / "run_distances.h5",
+    output:
+        report(
+            figure("fig_run_distances")[1],
+            category="Sweeps",
+            labels={"figure": "distances between runs"},
+            caption="../report/fig_run_distances.rst",
+        ),
+        pdf=figure("fig_run_distances")[0],
+    log:
+        LOGS / "fig_run_distances.log",
+    benchmark:
+        LOGS / "fig_run_distances.benchmark.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=job("analysis", "mem_mb"),
+        runtime=job("analysis", "runtime"),
+        gpu=0,
+    params:
+        settings={run: TRAINED[run] for run in SKETCHED},
+        code=code_of("fig_run_distances"),
+    message:
+        "Drawing distances between runs"
+    script:
+        "../scripts/fig_run_distances.py"

@@ -26,7 +26,7 @@ with job(snakemake) as log:
         panels.draw_local_exponent(axes["local"], windows)
         panels.draw_displacement_from_start(axes["first"], windows)
         panels.draw_every_msd(axes["all"], windows)
-        panels.draw_longer_strides(axes["all"], long)
+        panels.draw_longer_lags(axes["all"], long, run.whole)
         panels.label_regimes(axes["all"])
         style.legend_below(figure, [axes["all"]], columns=6)
     else:

@@ -1,4 +1,4 @@
-"""Figure S1: MSD of a second network, and its windows of longer stride."""
+"""Figure S1: MSD of a second network, at lags as long as its run."""
 
 from launch import job
 from sgdwalk.diffusion import file as diffusion_file
@@ -14,11 +14,13 @@ with job(snakemake) as log:
     figure, axes = style.panels(["short", "long", "local"])
     if short:
         panels.draw_every_msd(axes["short"], short, shuffled=True)
-        panels.draw_local_by_stride(axes["local"], short, long)
-        if long:
+        panels.draw_local_beside(axes["local"], short, long, run.whole)
+        if run.whole is not None:
+            panels.draw_whole_run(axes["long"], run.whole)
+        elif long:
             panels.draw_every_msd(axes["long"], long, shuffled=True)
         else:
-            style.message(axes["long"], "no windows of longer stride\nin recording.windows")
+            style.message(axes["long"], "no windows of longer stride\nand no recording.sketch")
     else:
         window_panels.say_no_window(axes.values())
     warning = panels.ragged_note(run.windows)

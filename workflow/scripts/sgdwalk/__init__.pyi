@@ -14,6 +14,7 @@ from sgdwalk.networks.names import NETWORKS as NETWORKS
 from sgdwalk.recording.gram import increment_gram as increment_gram
 from sgdwalk.recording.recorder import TrajectoryRecorder as TrajectoryRecorder
 from sgdwalk.recording.recover import recover as recover
+from sgdwalk.recording.sketch import Sketch as Sketch
 from sgdwalk.recording.trajectory import Trajectory as Trajectory
 from sgdwalk.walker.terrain import make_terrain as make_terrain
 from sgdwalk.walker.walk import simulate_walkers as simulate_walkers

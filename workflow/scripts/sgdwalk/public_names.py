@@ -14,6 +14,7 @@ MODULES = {
     "Trajectory": "sgdwalk.recording.trajectory",
     "recover": "sgdwalk.recording.recover",
     "increment_gram": "sgdwalk.recording.gram",
+    "Sketch": "sgdwalk.recording.sketch",
     # the shape of a walk, from the Gram matrix of its increments
     "squared_distances": "sgdwalk.geometry.distances",
     "contour_lengths": "sgdwalk.geometry.distances",

@@ -205,7 +205,7 @@ def _fit(lags: np.ndarray, msd: np.ndarray, scatter: Scatter | None) -> Regimes:
         pieces, crossover = _few_pieces(x, y, width), None
     else:
         pieces, family = choose_pieces(x, y, scatter.weights, scatter.draws, width)
-        crossover = _crossovers(x, y - scatter.draws, family)
+        crossover = _crossovers(x, y - scatter.errors, family)
     return Regimes(
         segments=tuple(_segment(lags, y, part, scatter) for part in pieces.parts),
         crossover_lag=_crossover(lags, pieces, crossover),
@@ -224,7 +224,7 @@ def _segment(lags: np.ndarray, y: np.ndarray, part: slice, scatter: Scatter | No
     if scatter is None:
         return Segment(Estimate(slope), first, last, misfit, float("nan"))
     own = scatter.at(np.arange(part.start, part.stop))
-    expected = float(np.quantile(_misfit(own.draws, x), MISFIT_LEVEL))
+    expected = float(np.quantile(_misfit(own.errors, x), MISFIT_LEVEL))
     return Segment(own.interval(slope, weights), first, last, misfit, expected)
 
 

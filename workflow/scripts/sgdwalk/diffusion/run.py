@@ -1,21 +1,29 @@
-"""The diffusion of a whole run: its windows one at a time."""
+"""The diffusion of a run: its windows one at a time, the whole of it, and groups of tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from sgdwalk.diffusion.group_walks import GroupWalk, group_walks
 from sgdwalk.diffusion.ragged import ragged_share, ragged_warning
+from sgdwalk.diffusion.whole_run import WholeRun, whole_run
 from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
+from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
-from sgdwalk.recording.window_families import without_remnants
 
 
 @dataclass(frozen=True)
 class RunDiffusion:
-    """Diffusion of all windows of one run, by stride, then length, then start."""
+    """Diffusion of all windows of one run, by stride, then length, then start.
+
+    The whole run is there if a sketch was recorded, groups of parameter tensors if they were.
+    """
 
     windows: tuple[WindowDiffusion, ...]
+    whole: WholeRun | None
+    groups: Annotated[dict[str, GroupWalk], "walks of groups of parameter tensors, by their names"]
     diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
     origin: dict[str, Any] = field(default_factory=dict)
 
@@ -26,26 +34,38 @@ class RunDiffusion:
         return [line for line in said if line]
 
 
-def analyse(trajectory: Trajectory, signs: int, seed: int) -> RunDiffusion:
-    """Analyse every window of a run, but for remnants beside whole ones.
+def analyse(
+    trajectory: Trajectory,
+    signs: int,
+    seed: int,
+    windows: Sequence[Mapping[str, Any]] = (),
+) -> RunDiffusion:
+    """Analyse a run, its windows, and its groups of parameter tensors.
 
     Args:
         trajectory: its record.
         signs: draws of random signs behind the bands of the nulls.
         seed: of all draws.
+        windows: families that are cut from the sketch, see `analysed_windows`.
 
     Raises:
         InputError: if a Gram matrix is none, or a window is too short for a fit.
     """
-    windows = tuple(
-        analyse_diffusion(
-            window.gram,
-            window.stride,
-            signs,
-            seed,
-            window.start,
-            ragged_share(trajectory, window.start, window.length, window.stride),
-        )
-        for window in without_remnants(trajectory.windows)
+    chosen = analysed_windows(trajectory, windows)
+    return RunDiffusion(
+        windows=tuple(
+            analyse_diffusion(
+                window.gram,
+                window.stride,
+                signs,
+                seed,
+                window.start,
+                ragged_share(trajectory, window.start, window.length, window.stride),
+                window.sketched,
+            )
+            for window in chosen
+        ),
+        whole=whole_run(trajectory, signs, seed),
+        groups=group_walks(trajectory, chosen, signs, seed),
+        diverged_at=trajectory.diverged_at,
     )
-    return RunDiffusion(windows, trajectory.diverged_at)

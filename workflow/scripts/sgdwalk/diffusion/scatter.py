@@ -45,12 +45,15 @@ class Scatter:
         parts: (n, m) what each of n independent parts, modes or walkers, adds to the relative error
             at each lag, in any unit.
         drifts: whether a drift or a relaxation was found that all realisations share.
+        sketch: (K, m) errors that a sketch adds. They widen intervals and do not decide where a
+            curve is cut: nearly the same at all lags, they would hide where it bends.
     """
 
     relative_variance: np.ndarray
     draws: np.ndarray
     parts: np.ndarray
     drifts: bool = False
+    sketch: np.ndarray | None = None
 
     def at(self, chosen: np.ndarray) -> Scatter:
         """The same at some of the lags."""
@@ -59,7 +62,13 @@ class Scatter:
             self.draws[:, chosen],
             self.parts[:, chosen],
             self.drifts,
+            None if self.sketch is None else self.sketch[:, chosen],
         )
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(K, m) errors of log MSD, with those of a sketch."""
+        return self.draws if self.sketch is None else self.draws + self.sketch
 
     @property
     def weights(self) -> np.ndarray:
@@ -73,7 +82,7 @@ class Scatter:
         Where it rests on K parts, quantiles of the draws are stretched about their middle as
         Student's t of 4 K degrees of freedom is wider than the normal distribution.
         """
-        low, high = value - np.quantile(self.draws @ weights, ENDS)
+        low, high = value - np.quantile(self.errors @ weights, ENDS)
         on = (self.parts @ weights) ** 2
         stretch = 1.0
         if (on @ on) > 0:

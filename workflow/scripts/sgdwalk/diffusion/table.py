@@ -19,14 +19,41 @@ OF_REGIMES = ("exponent_short", "exponent_max", "exponent_long")
 def exponent_rows(
     run: str, settings: Mapping[str, Any], result: RunDiffusion
 ) -> list[dict[str, Any]]:
-    """Rows of ``exponents.csv`` for one run: one per window, or one without if it has none."""
-    shared = {
+    """Rows of ``exponents.csv`` for one run: one per window, or one without if it has none.
+
+    The whole run, from its sketch, has the last one.
+    """
+    shared = _shared(run, settings, result)
+    rows = [{**shared, **_numbers(window)} for window in result.windows or [None]]
+    if result.whole is not None:
+        rows.append({**shared, **_numbers(result.whole.window), "whole_run": "yes"})
+    return rows
+
+
+def group_rows(run: str, settings: Mapping[str, Any], result: RunDiffusion) -> list[dict[str, Any]]:
+    """Rows of ``groups.csv`` for one run: one per group of parameter tensors and window."""
+    shared = _shared(run, settings, result)
+    rows = []
+    for name, group in result.groups.items():
+        place = {**shared, "group": name, "parameters": group.parameters, "tensors": group.tensors}
+        for window in group.windows:
+            row = {**place, **_numbers(window.diffusion), "share_of_msd": window.share_of_msd}
+            for number, share in enumerate(window.component_shares.tolist(), start=1):
+                row[f"share_{number}"] = share
+            rows.append(row)
+        if not group.windows:
+            why = "; ".join(f"{window}: {reason}" for window, reason in group.missing.items())
+            rows.append({**place, **_numbers(None), "undefined": why or "no whole window"})
+    return rows
+
+
+def _shared(run: str, settings: Mapping[str, Any], result: RunDiffusion) -> dict[str, Any]:
+    return {
         "run": run,
         **settings,
         "diverged_at": result.diverged_at,
         "versions": versions_cell(result.origin),
     }
-    return [{**shared, **_numbers(window)} for window in result.windows or [None]]
 
 
 def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
@@ -34,6 +61,7 @@ def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
         "window_length": window and window.length,
         "stride": window and window.stride,
         "window_start": window.start if window else None,
+        "whole_run": "no" if window else None,
     }
     for name in EXPONENTS:
         row[name] = getattr(window, name) if window else Estimate.undefined()
@@ -51,6 +79,7 @@ def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
     for name in OF_REGIMES:
         shorter = window and window.quarter
         row[f"quarter_{name}"] = getattr(shorter, name) if shorter else Estimate.undefined()
+    row["sketch_error"] = window and window.sketch_error
     row["ragged_share"] = window and window.ragged_share
     row["warning"] = "ragged batches" if is_much(row["ragged_share"]) else None
     row["undefined"] = (

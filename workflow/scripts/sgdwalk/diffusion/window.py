@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +18,7 @@ from sgdwalk.diffusion.msd import (
 from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes, lags_to_fit, reported
 from sgdwalk.diffusion.scatter import Scatter, window_scatter
 from sgdwalk.diffusion.signs import SignNull, sign_null
+from sgdwalk.diffusion.sketched_msd import sketch_scatter, sketched_msd
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
@@ -78,6 +79,10 @@ class WindowDiffusion:
     ragged_share: Annotated[
         float | None, "share of the squared gradient from batches smaller than the others"
     ]
+    sketch_error: Annotated[
+        float | None,
+        "relative standard error that a sketch adds to msd, the largest that is fitted",
+    ]
     drifts: Annotated[bool, "whether a drift or relaxation common to all realisations was found"]
     fit_lags: Annotated[np.ndarray, "(f,) lags that were fitted", "step"]
     fitted: Annotated[np.ndarray, "(f,) fitted msd at them", _AREA]
@@ -116,6 +121,7 @@ def analyse_diffusion(
     seed: int = 0,
     start: int = 0,
     ragged_share: float | None = None,
+    sketched: np.ndarray | None = None,
 ) -> WindowDiffusion:
     """Mean squared displacement, nulls and regimes of one window.
 
@@ -126,13 +132,15 @@ def analyse_diffusion(
         seed: of all draws.
         start: optimizer steps taken before the first position; kept with the result.
         ragged_share: see `ragged.ragged_share`; kept with the result.
+        sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch.
+            Intervals then hold its error, too.
 
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.
     """
     gram = CheckedGram(gram)
     lags, msd = mean_squared_displacement(gram, stride)
-    fit, scatter = fit_window(gram, stride, seed)
+    fit, scatter, sketch_error = _fit(gram, stride, seed, sketched)
     numbers, missing = reported(fit)
     local_lags, local = local_exponent(lags, msd)
     drift_lags, drift_removed = drift_removed_msd(gram, stride)
@@ -148,6 +156,8 @@ def analyse_diffusion(
         missing["quarter"] = "too few lags up to a quarter of the window"
     if ragged_share is None:
         missing["ragged_share"] = "it is not known how large the batches were"
+    if sketch_error is None:
+        missing["sketch_error"] = "the window is not from a sketch"
     return WindowDiffusion(
         length=len(lags) + 1,
         stride=stride,
@@ -162,6 +172,7 @@ def analyse_diffusion(
         drift_removed=drift_removed,
         effective_dimension=effective_dimension(gram),
         ragged_share=ragged_share,
+        sketch_error=sketch_error,
         drifts=scatter.drifts,
         fit_lags=fit.lags,
         fitted=fit.fitted,
@@ -185,11 +196,23 @@ def fit_window(gram: ArrayLike, stride: int = 1, seed: int = 0) -> tuple[Regimes
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.
     """
-    gram = CheckedGram.of(gram)
+    fit, scatter, _ = _fit(CheckedGram.of(gram), stride, seed, None)
+    return fit, scatter
+
+
+def _fit(
+    gram: CheckedGram, stride: int, seed: int, sketched: np.ndarray | None
+) -> tuple[Regimes, Scatter, float | None]:
+    """Regimes, the scatter that they were judged by, and the sketch's error of the MSD."""
     lags, msd = mean_squared_displacement(gram, stride)
-    chosen = lags_to_fit(as_curve(lags, msd)[0])
-    scatter = window_scatter(gram, chosen + 1, seed)
-    return fit_regimes(lags, msd, scatter), scatter
+    index = lags_to_fit(as_curve(lags, msd)[0]) + 1
+    scatter = window_scatter(gram, index, seed)
+    error = None
+    if sketched is not None:
+        added = sketch_scatter(sketched_msd(sketched, index).coordinates, seed + 1)
+        error = float(np.sqrt(added.relative_variance.max()))
+        scatter = replace(scatter, sketch=added.draws)
+    return fit_regimes(lags, msd, scatter), scatter, error
 
 
 def _against(null: SignNull, fit: Regimes, curve: np.ndarray, stride: int) -> MSDNull:

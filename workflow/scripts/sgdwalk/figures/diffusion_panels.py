@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from sgdwalk.diffusion.ragged import is_much
 from sgdwalk.diffusion.regimes import Segment
+from sgdwalk.diffusion.whole_run import WholeRun
 from sgdwalk.diffusion.window import WindowDiffusion
 from sgdwalk.figures import style
 from sgdwalk.figures.window_panels import (
@@ -27,12 +28,14 @@ REGIMES = {
     "exponent_max": ("s", "C1", "steepest"),
     "exponent_long": ("^", "C2", "last"),
 }
+_NORMAL_95 = 1.96
 # Of the line of a regime, by whether it bends.
 _REGIME_LINE: dict[bool, style.Look] = {
     False: {"color": "k", "lw": 0.9},
     True: {"color": "k", "lw": 0.9, "ls": (0, (3, 1.5))},
 }
-_LONGER_STRIDE: style.Look = {"color": "tab:red", "lw": 0.9, "ls": "--"}
+_LONGER: style.Look = {"color": "tab:red", "lw": 0.9, "ls": "--"}
+_WHOLE: style.Look = {"color": "tab:red", "lw": 1.4}
 
 
 def draw_msd_with_regimes(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
@@ -98,11 +101,36 @@ def draw_every_msd(
     style.colour_bar(axis, first_steps(windows), "$t_w$")
 
 
-def draw_longer_strides(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
-    """MSD of windows that do not hold every step, dashed, into a panel of those that do."""
+def draw_longer_lags(
+    axis: Axes, windows: Sequence[WindowDiffusion], whole: WholeRun | None
+) -> None:
+    """MSD of windows that do not hold every step, and of the whole run, into a panel of others."""
     for i, window in enumerate(windows):
-        label = None if i else "longer stride"
-        axis.plot(window.lags, window.msd, label=label, **_LONGER_STRIDE)
+        axis.plot(window.lags, window.msd, label=None if i else "other windows", **_LONGER)
+    if whole is not None:
+        axis.plot(whole.lags, whole.msd, label="whole run, from its sketch", **_WHOLE)
+
+
+def draw_whole_run(axis: Axes, whole: WholeRun) -> None:
+    """MSD of a whole run at all lags, its error by the sketch, and the regimes of its window."""
+    window = whole.window
+    axis.plot(whole.lags, whole.msd, label="whole run", **_WHOLE)
+    msd = whole.msd[np.searchsorted(whole.lags, whole.error_lags)]
+    ends = (msd * np.exp(sign * _NORMAL_95 * whole.sketch_error) for sign in (-1, 1))
+    label = f"error of the sketch, k = {whole.numbers}"
+    axis.fill_between(whole.error_lags, *ends, color=_WHOLE["color"], alpha=0.25, lw=0, label=label)
+    for segment, exponent in zip(window.regimes, window.exponents, strict=True):
+        if exponent.defined:
+            label = f"exponent {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"
+            axis.plot(*_line(window, segment), label=label, **_REGIME_LINE[segment.bends])
+    null = window.signs
+    axis.fill_between(
+        window.fit_lags, null.low, null.high, color=style.NULL_COLOUR, alpha=0.25, lw=0
+    )
+    axis.plot(window.fit_lags, null.mean, color=style.NULL_COLOUR, lw=0.8, label="random signs")
+    _label_msd(axis)
+    style.make_headroom(axis, 0.3)
+    axis.legend(loc="upper left")
 
 
 def msd_limits(windows: Sequence[WindowDiffusion]) -> tuple[float, float]:
@@ -120,18 +148,21 @@ def draw_local_exponent(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
     _label_local(axis)
 
 
-def draw_local_by_stride(
-    axis: Axes, short: Sequence[WindowDiffusion], long: Sequence[WindowDiffusion]
+def draw_local_beside(
+    axis: Axes,
+    short: Sequence[WindowDiffusion],
+    long: Sequence[WindowDiffusion],
+    whole: WholeRun | None,
 ) -> None:
-    """Local exponents of windows that hold every step, and of those of a longer stride (dashed)."""
+    """Local exponents of windows that hold every step, of others (dashed), and of the whole run."""
     for colour, window in zip(style.colours(len(short)), short, strict=True):
         _draw_local(axis, window, color=colour)
-    for window in long:
-        _draw_local(axis, window, **_LONGER_STRIDE)
     axis.plot([], [], color=style.NULL_COLOUR, label="every step")
-    if long:
-        label = f"every {long[0].stride} steps"
-        axis.plot([], [], label=label, **_LONGER_STRIDE)
+    for i, window in enumerate(long):
+        label = None if i else f"every {window.stride} steps"
+        _draw_local(axis, window, label=label, **_LONGER)
+    if whole is not None:
+        axis.plot(whole.local_lags, whole.local_exponent, label="whole run", **_WHOLE)
     _label_local(axis)
     axis.legend(loc="best")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from sgdwalk.files.atomic import written
 VERSION = 2  # of the layout of analyses; a reader refuses any other
 _WALKS = {"trajectory": 1, "dataset": 1}  # these have not changed, and are not made again
 _HEADER = 512
+_CHUNK = 2**20  # bytes of rows that are written at a time
 # Above this size (raw weights) opening would cost minutes; the chunks' own checksums must do.
 _HASHED_ON_READING = 2 * 2**30
 
@@ -136,6 +137,28 @@ def put(
     numbers = data.ndim and data.size and data.dtype.kind != "O"  # texts cannot be checksummed
     options = {"fletcher32": True, "chunks": True} if numbers else {}
     dataset = group.create_dataset(name, data=data, **options)
+    dataset.attrs["meaning"] = meaning
+    dataset.attrs["unit"] = unit
+    return dataset
+
+
+def put_rows(
+    group: h5py.Group, name: str, parts: Sequence[np.ndarray], meaning: str, unit: str = "1"
+) -> h5py.Dataset:
+    """Store arrays of rows one after the other, some rows at a time: they may be mapped files."""
+    shape, dtype, rows = parts[0].shape[1:], parts[0].dtype, sum(map(len, parts))
+    if not rows:
+        return put(group, name, np.zeros((0, *shape), dtype), meaning, unit)
+    some = max(1, _CHUNK // (int(np.prod(shape)) * dtype.itemsize))
+    dataset = group.create_dataset(
+        name, (rows, *shape), dtype, chunks=(min(rows, some), *shape), fletcher32=True
+    )
+    place = 0
+    for part in parts:
+        for first in range(0, len(part), some):
+            block = np.ascontiguousarray(part[first : first + some])
+            dataset[place : place + len(block)] = block
+            place += len(block)
     dataset.attrs["meaning"] = meaning
     dataset.attrs["unit"] = unit
     return dataset

@@ -16,8 +16,8 @@ from sgdwalk.geometry.anomalous_exponents import AnomalousExponents, pool_seeds
 from sgdwalk.geometry.estimates import estimates
 from sgdwalk.geometry.run import RunGeometry
 from sgdwalk.geometry.window import WindowGeometry
+from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
-from sgdwalk.recording.window_families import without_remnants
 
 LAGS = 24  # at most, evenly spaced in the logarithm, up to a quarter of the window
 
@@ -65,7 +65,7 @@ def analyse(runs: Sequence[RunGeometry], walks: Sequence[Trajectory]) -> SeedEns
     """
     found: dict[tuple[int, int, int], list[tuple[WindowGeometry, np.ndarray]]] = {}
     for run, walk in zip(runs, walks, strict=True):
-        recorded = without_remnants(walk.windows)
+        recorded = analysed_windows(walk)
         if len(run.windows) != len(recorded):
             raise InputError(f"{walk.path}: not the record that the geometry was made of")
         for window, record in zip(run.windows, recorded, strict=True):

@@ -48,14 +48,7 @@ def window_nulls(
     Raises:
         InputError: if the walk does not move.
     """
-
-    def shares(walk: CheckedGram) -> dict[str, float]:
-        found = variance_shares(walk, min(components, COMPONENTS))
-        return {
-            f"{frame}_share_{k}": float(share)
-            for frame, values in found.items()
-            for k, share in enumerate(values, start=1)
-        }
+    shares = partial(_shares, components=components)
 
     def excursions(walk: CheckedGram) -> dict[str, float]:
         short = [n for n in fragments if n <= len(walk)]
@@ -71,6 +64,35 @@ def window_nulls(
         ),
         "reordered": _over(random_orders(gram, seed), [_path, _velocity]),
         "same_autocorrelation": _over(random_mode_signs(gram, seed), [shares]),
+    }
+
+
+def component_nulls(
+    gram: CheckedGram, components: int, seed: int
+) -> dict[str, dict[str, Estimate]]:
+    """Shares of the variance of a walk's surrogates alone, by kind, as `window_nulls`.
+
+    Args:
+        gram: of the walk.
+        components: shares that are taken, at most `COMPONENTS`.
+        seed: of signs.
+
+    Raises:
+        InputError: if the walk does not move.
+    """
+    shares = partial(_shares, components=components)
+    return {
+        "uncorrelated": _over(random_signs(gram, seed), [shares]),
+        "same_autocorrelation": _over(random_mode_signs(gram, seed), [shares]),
+    }
+
+
+def _shares(walk: CheckedGram, components: int) -> dict[str, float]:
+    found = variance_shares(walk, min(components, COMPONENTS))
+    return {
+        f"{frame}_share_{k}": float(share)
+        for frame, values in found.items()
+        for k, share in enumerate(values, start=1)
     }
 
 

@@ -10,22 +10,27 @@ import numpy as np
 
 from sgdwalk.geometry.ageing import Ageing, ageing
 from sgdwalk.geometry.loss_avalanches import moving_variance
+from sgdwalk.geometry.whole_walk import WholeWalk, whole_walk
 from sgdwalk.geometry.window import LossNoise, WindowGeometry, analyse_window
 from sgdwalk.noise.floor import relative_error, variance_along
 from sgdwalk.noise.results import RunNoise
+from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory, Window
-from sgdwalk.recording.window_families import family_key, without_remnants
+from sgdwalk.recording.window_families import family_key
 
 
 @dataclass(frozen=True)
 class RunGeometry:
     """Geometry of all windows of one run, by stride, then length, then start.
 
+    Components of the whole run are there if a sketch was recorded.
+
     A family of windows is named as `500x1`, length x stride. Entry i of the moving variance is of
     steps i to i + moving_window - 1; there is none for a shorter run.
     """
 
     windows: tuple[WindowGeometry, ...]
+    whole: WholeWalk | None
     ageing: Annotated[dict[str, Ageing], "MSD at fixed lags against age, by family of windows"]
     moving_variance: Annotated[
         np.ndarray, "(n,) variance of the minibatch loss over a moving window of steps", "loss^2"
@@ -60,7 +65,7 @@ def analyse(
         InputError: if a Gram matrix is none, losses of a window are not finite, or no noise was
             measured.
     """
-    windows = without_remnants(trajectory.windows)
+    windows = analysed_windows(trajectory)
     loss = trajectory.loss[np.isfinite(trajectory.loss)]
     enough = loss.size >= moving_window
     return RunGeometry(
@@ -68,6 +73,7 @@ def analyse(
             analyse_window(window, _noise(window, noise), fragments, components, seed)
             for window in windows
         ),
+        whole=whole_walk(trajectory, components, seed),
         ageing=_ageing(windows, ageing_lags),
         moving_variance=moving_variance(loss, moving_window) if enough else np.zeros(0),
         moving_window=moving_window,

@@ -21,6 +21,7 @@ from sgdwalk.geometry.estimates import (
 )
 from sgdwalk.geometry.nulls import COMPONENTS
 from sgdwalk.geometry.run import RunGeometry
+from sgdwalk.geometry.whole_walk import WholeWalk
 from sgdwalk.geometry.window import WindowGeometry
 from sgdwalk.recording.window_families import family_key
 
@@ -50,6 +51,8 @@ def component_rows(
 ) -> list[dict[str, Any]]:
     """Rows of ``components.csv`` for one run: one per window, frame and leading component.
 
+    The whole run, from its sketch, has the last ones.
+
     Beside the share of a component stand that of a long Brownian walk in many dimensions, and
     those of walks of the same increments with random signs (``uncorrelated``) and with the same
     autocorrelation of steps (``same_autocorrelation``).
@@ -58,8 +61,9 @@ def component_rows(
     if not result.windows:
         return [{**shared, "undefined": "no whole window was recorded"}]
     rows = []
-    for window in result.windows:
-        place = {**shared, **_place(window)}
+    for window in [*result.windows, *([result.whole] if result.whole else [])]:
+        whole = "yes" if window is result.whole else "no"
+        place = {**shared, **_place(window), "whole_run": whole}
         modes = window.modes
         if modes is None:
             rows.append({**place, "undefined": f"share: {window.missing['modes']}"})
@@ -127,7 +131,7 @@ def ensemble_rows(
     return rows
 
 
-def _place(window: WindowGeometry | WindowEnsemble) -> dict[str, Any]:
+def _place(window: WindowGeometry | WindowEnsemble | WholeWalk) -> dict[str, Any]:
     return {
         "window_length": window.length,
         "stride": window.stride,

@@ -23,8 +23,9 @@ from sgdwalk.gradients.along_walk import (
 from sgdwalk.gradients.fixed_weights import checkpoint_records
 from sgdwalk.gradients.tail_record import TailRecord
 from sgdwalk.noise.results import RunNoise
+from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
-from sgdwalk.recording.window_families import first_family, without_remnants
+from sgdwalk.recording.window_families import first_family
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
 
 def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram], dict[str, str]]:
     """Tail indices and histograms of what was recorded along the walk; why some are missing."""
-    windows, layers = first_family(without_remnants(trajectory.windows)), trajectory.layers
+    windows, layers = first_family(analysed_windows(trajectory)), trajectory.layers
     recorded, sizes = trajectory.gradients, np.array([size for _, size in layers])
     epochs, batch_size = trajectory.epochs, trajectory.batch_size
 

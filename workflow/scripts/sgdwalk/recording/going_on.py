@@ -19,6 +19,7 @@ from sgdwalk.recording.row_streams import Journal, rows_left
 from sgdwalk.recording.trajectory_writer import CLOSED, EPOCH_VALUES, RESUMED, Layout
 from sgdwalk.recording.window_families import family_key, family_of
 
+_Named = tuple[str, np.ndarray]
 _NEW = ("origin",)  # what may differ between the parts of a walk
 
 
@@ -97,7 +98,7 @@ def _compare(now: Layout, before: Layout, where: Path) -> None:
         )
 
 
-def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[_Named]:
     """The streams from which a file was made."""
     _compare(layout, _layout_of(file, layout), path)
     count = int(file.attrs["steps"])
@@ -108,11 +109,11 @@ def _streams(file: h5py.File, layout: Layout, path: Path) -> Iterator[tuple[str,
     steps["told"] = np.isfinite(steps["loss"])
     if "batch_size" not in file["steps"]:
         steps["batch_size"] = -1
+    if "sketch" in file and count:
+        yield from _sketch(file["sketch"], steps, layout)
     yield "steps", steps
     for length, stride in layout.families:
         yield from _windows(file["windows"], length, stride)
-    if "sketch" in file:
-        yield from _sketch(file["sketch"])
     epochs = file["epochs"]
     if "step" in epochs:
         columns = [epochs[name][()] for name in ("step", *EPOCH_VALUES)]
@@ -150,21 +151,31 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
     return replace(layout, **found)
 
 
-def _sketch(group: h5py.Group) -> Iterator[tuple[str, np.ndarray]]:
-    parts = {name: data[()] for name, data in group.items()}
-    start, grouped = parts["start"][None], "group_start" in parts
-    norms, away = (parts[name][:, None] for name in ("norms", "distance_from_start"))
-    if grouped:
-        start = np.concatenate([start, parts["group_start"]])
-        norms = np.concatenate([norms, parts["group_norms"]], axis=1)
-        away = np.concatenate([away, parts["group_distance_from_start"]], axis=1)
-        yield "sketch-groups", parts["group_increments"]
+def _sketch(group: h5py.Group, steps: np.ndarray, layout: Layout) -> Iterator[_Named]:
+    """What leads to each position but the first, into its step's row; to the last, into its own."""
+    last = np.zeros(1, layout.increment_row())
+    last["step"] = len(steps)
+    start = group["start"][()][None]
+    for prefix, own in (("", slice(0, 1)), ("group_", slice(1, None))):
+        if f"{prefix}start" not in group:
+            continue
+        name = "group_sketches" if prefix else "sketch"
+        parts = (group[f"{prefix}{key}"][()] for key in ("increments", "norms"))
+        increments, norms = parts
+        away = group[f"{prefix}distance_from_start"][1:]
+        moved = np.stack([norms, away], axis=-1).reshape(len(norms), -1, 2)
+        stop = min(len(increments) + 1, len(steps))
+        steps[name][1:stop], steps["moved"][1:stop, own] = increments[: stop - 1], moved[: stop - 1]
+        if len(increments) == len(steps):
+            last[name], last["moved"][:, own] = increments[-1], moved[-1]
+        if prefix:
+            start = np.concatenate([start, group["group_start"][()]])
     yield "sketch-start", start[None]
-    yield "sketch", parts["increments"]
-    yield "moved", np.stack([norms, away[1:]], axis=-1)
+    if len(group["increments"]) == len(steps):
+        yield "last", last
 
 
-def _windows(windows: h5py.Group, length: int, stride: int) -> Iterator[tuple[str, np.ndarray]]:
+def _windows(windows: h5py.Group, length: int, stride: int) -> Iterator[_Named]:
     family = family_key(length, stride)
     for key in sorted(k for k in windows if family_of(k) == (length, stride)):
         group = windows[key]

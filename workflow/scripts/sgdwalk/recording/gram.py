@@ -106,6 +106,9 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     float64 throughout, and several times faster where there are many.
     """
     if rows.numel() < _FEW:
+        if rows.device.type == "cpu":  # BLAS is called for less, and sums in parts, too
+            squares = np.array([row.dot(row) for row in rows.numpy()], np.float64)
+            return torch.from_numpy(np.sqrt(squares))
         return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     whole = rows.shape[1] // _STRETCH * _STRETCH
     stretches = rows[:, :whole].unflatten(1, (-1, _STRETCH))

@@ -41,8 +41,8 @@ def chosen_groups(globs: Globs | None, names: Sequence[str], each: bool) -> list
     groups = []
     for group, told in (globs or {}).items():
         patterns = [told] if isinstance(told, str) else list(told)
-        if not isinstance(group, str) or not group:
-            raise InputError(f"groups: name {group!r}; allowed: words")
+        if not isinstance(group, str) or not group.strip(".") or "/" in group:
+            raise InputError(f"groups: name {group!r}; allowed: names without '/'")
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
                 raise InputError(
@@ -57,7 +57,7 @@ def chosen_groups(globs: Globs | None, names: Sequence[str], each: bool) -> list
         twice = next((name for name in names if name in (globs or {})), None)
         if twice is not None:
             raise InputError(f"groups: {twice}: a parameter tensor's; allowed: another name")
-        groups += [Group(name, [i]) for i, name in enumerate(names)]
+        groups += [Group(name.replace("/", "."), [i]) for i, name in enumerate(names)]
     return groups
 
 

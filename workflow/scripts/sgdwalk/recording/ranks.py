@@ -91,44 +91,59 @@ class Ranks:
         return self.sum(norms.square()).sqrt() if self.sharded else norms
 
     def step(
-        self, loss: Number | None, samples: int | None, numbers: list[torch.Tensor], ended: bool
-    ) -> tuple[float | None, int | None, np.ndarray, bool]:
+        self,
+        loss: Number | None,
+        samples: int | None,
+        norms: list[torch.Tensor],
+        numbers: list[torch.Tensor],
+        ended: bool,
+    ) -> tuple[float | None, int | None, list[np.ndarray], bool]:
         """What a step is over all processes, in one exchange and one copy from the device.
 
         Args:
             loss: of this process's minibatch, or None.
             samples: in it, or None.
-            numbers: (m,) norms, and (n,) others; over shards these are summed, and the squares of
-                those.
+            norms: arrays of norms; over shards their squares are summed.
+            numbers: arrays of others; over shards these are.
             ended: whether this process has stopped recording.
 
         Returns:
-            Mean loss, samples, (m + n,) numbers in float64, and whether any process has stopped.
+            Mean loss, samples, the arrays of norms and numbers, and whether any process has
+            stopped.
         """
+        if not self.shared and self._device.type == "cpu":
+            value = loss.item() if isinstance(loss, torch.Tensor) else loss
+            return value, samples, [a.numpy() for a in (*norms, *numbers)], ended
         if isinstance(loss, torch.Tensor) and loss.device != self._device:
             loss = loss.item()
+        sizes = np.cumsum([len(a) for a in (*norms, *numbers)][:-1])
         if not self.shared:
             if not isinstance(loss, torch.Tensor):
-                return loss, samples, torch.cat(numbers).cpu().numpy(), ended
-            found = torch.cat([loss.reshape(1), *numbers]).cpu().numpy()
-            return float(found[0]), samples, found[1:], ended
+                found = torch.cat([*norms, *numbers]).cpu().numpy()
+                return loss, samples, np.split(found, sizes), ended
+            value, found = np.split(
+                torch.cat([loss.reshape(1), *norms, *numbers]).cpu().numpy(), [1]
+            )
+            return float(value[0]), samples, np.split(found, sizes), ended
         told = loss is not None
         value = torch.as_tensor(loss if told else 0.0, dtype=torch.float64, device=self._device)
         told_by = float(told and samples is not None)
         head = torch.tensor(
             [ended, told, told_by, samples or 0], dtype=torch.float64, device=self._device
         )
+        head = torch.cat([head, value.reshape(1)])
         if self.sharded:
-            norms, *others = numbers
-            both = self._reduce(torch.cat([head, value.reshape(1), norms.square(), *others]))
-            both[5 : 5 + len(norms)].sqrt_()
+            squares = [a.square() for a in norms]
+            both = self._reduce(torch.cat([head, *squares, *numbers]))
+            both[len(head) : len(head) + sum(map(len, norms))].sqrt_()
         else:
-            both = torch.cat([self._reduce(torch.cat([head, value.reshape(1)])), *numbers])
-        any_ended, losses, with_samples, total, loss_sum, *rest = both.cpu().numpy().tolist()
+            both = torch.cat([self._reduce(head), *norms, *numbers])
+        told_of, found = np.split(both.cpu().numpy(), [len(head)])
+        any_ended, losses, with_samples, total, loss_sum = told_of.tolist()
         return (
             loss_sum / losses if losses else None,
             int(total) if with_samples == self.processes else None,
-            np.array(rest),
+            np.split(found, sizes),
             any_ended > 0,
         )
 

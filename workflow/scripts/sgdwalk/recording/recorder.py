@@ -52,7 +52,7 @@ from sgdwalk.recording.room import EndingOnLack, Room
 from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sampled_entries import SampledEntries
-from sgdwalk.recording.sketched_walk import IncrementRows, SketchedWalk
+from sgdwalk.recording.sketched_walk import SketchedWalk
 from sgdwalk.recording.trajectory_writer import (
     EPOCH_VALUES,
     RESUMED,
@@ -154,7 +154,6 @@ class TrajectoryRecorder:
         sums = GroupSums(chosen, self._parameters.local_sizes) if chosen else None
         self._groups = sums
         self._sketched: SketchedWalk | None = None
-        self._increments: IncrementRows | None = None
         self._position: torch.Tensor | None = None
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._steps_per_epoch, self._epoch = steps_per_epoch, 0
@@ -178,13 +177,7 @@ class TrajectoryRecorder:
             sketch=sketch or 0,
             groups=[(group.name, group.tensors) for group in chosen],
         )
-        # what a process adds that has no part of a step
-        walks = 1 + len(chosen) if sketch else 0
-        self._norms = 1 + 2 * walks
-        count = samples_per_step + 2 * len(self._entries.series) + walks * (sketch or 0)
-        zeros = torch.zeros(self._norms + count, dtype=torch.float64)
-        zeros = zeros.to(self._parameters.device)
-        self._nothing = list(zeros.split([self._norms, count])) if self._ranks.counts else []
+        self._nothing = self._no_numbers()
         self._row = np.zeros(1, self._layout.step_rows())
         self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
         self._folder = parts_folder(self.path)
@@ -208,6 +201,19 @@ class TrajectoryRecorder:
         except BaseException:
             self._let_go()
             raise
+
+    def _no_numbers(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What a process adds that has no part of a step: zeros, as `_local_numbers` gives them."""
+        if not self._ranks.counts:
+            return [], []
+        series, walks = len(self._entries.series), 1 + len(self._layout.groups)
+        norms, numbers = [1], [self._layout.samples + series, series]
+        if self._layout.sketch:
+            norms.append(2 * walks)
+            numbers += walks * [self._layout.sketch]
+        device = self._parameters.device
+        zeros = ([torch.zeros(n, dtype=torch.float64, device=device) for n in norms],)
+        return zeros[0], [torch.zeros(n, dtype=torch.float64, device=device) for n in numbers]
 
     def _open(self, overwrite: bool, resume: bool | Mapping[str, Any]) -> None:
         """Hold the folder, see that nothing is lost, and open its streams."""
@@ -238,9 +244,8 @@ class TrajectoryRecorder:
             room.take_copies(2, columns, dtype)
             groups = [tensors for _, tensors in self._layout.groups]
             self._sketched = SketchedWalk(self._parameters, groups, self._layout.sketch)
-            if self._journal is not None:
-                self._increments = IncrementRows(self._journal, len(groups), self._layout.dtype)
-                self._increments.take_start(self._sketched)
+            if self._journal is not None and self._journal.rows("first"):
+                self._sketched.set_start(torch.from_numpy(self._journal.read("first")[0].copy()))
 
         def buffer(rows: int, name: str) -> RowBuffer:
             file = self._folder / f"{name}.map"
@@ -331,7 +336,8 @@ class TrajectoryRecorder:
             return
         with torch.no_grad():
             due = [window for window in self._windows if window.due(self.step)]
-            probe = float(self._probe()) if self._probe is not None and due else np.nan
+            recorded = bool(due) or self._sketched is not None
+            probe = float(self._probe()) if self._probe is not None and recorded else np.nan
             with self._ending:
                 self._measure(due, loss, samples, scale, probe)
 
@@ -353,19 +359,20 @@ class TrajectoryRecorder:
         probe: float,
     ) -> None:
         self._close_full()  # of a step that was interrupted
-        drawn, numbers = None, self._nothing
+        drawn, (norms, numbers) = None, self._nothing
         if self._ranks.counts and self.ended is None:
             with self._ending:
-                drawn, numbers = self._local_numbers(due, scale)
+                drawn, norms, numbers = self._local_numbers(due, scale)
         stopped = self.ended is not None
-        value, samples, found, self._stopped = self._ranks.step(loss, samples, numbers, stopped)
+        value, samples, found, self._stopped = self._ranks.step(
+            loss, samples, norms, numbers, stopped
+        )
         if self._stopped:
             self.ended = self.ended or "recording ended on another process"
             return
         if self._journal is not None:
             with self._ending:
                 self._write_step(value, samples, probe, drawn, found)
-                self._keep_in_time()
         if self.ended is not None and not self._ranks.shared:
             return
         diverged = value is not None and not np.isfinite(value)
@@ -385,7 +392,7 @@ class TrajectoryRecorder:
 
     def _local_numbers(
         self, due: list[OpenWindow], scale: torch.Tensor | None
-    ) -> tuple[np.ndarray, list[torch.Tensor]]:
+    ) -> tuple[np.ndarray, list[torch.Tensor], list[torch.Tensor]]:
         """Take gradient and position; indices drawn, norms, and entries and sketches of both."""
         epoch = [] if self._gradients is None else [self._gradients.next_row()]
         gradient = self._flat_or(epoch)
@@ -393,7 +400,7 @@ class TrajectoryRecorder:
         if scale is not None:
             gradient /= scale.to(gradient.device)
         drawn, entries = self._entries.of_gradient(gradient)
-        norm = row_norms(gradient.unsqueeze(0))
+        norms = [row_norms(gradient.unsqueeze(0))]
         for row in epoch:
             row.copy_(gradient, non_blocking=True)  # nothing, where it is that row
         rows = [window.next_row(self.step) for window in due]
@@ -401,23 +408,13 @@ class TrajectoryRecorder:
         self._parameters.positions(position)
         for row in rows:
             row.copy_(position, non_blocking=True)
+        numbers = [entries, self._entries.of_position(position)]
         self._position = position
-        moved, sketches = self._sketches(position)
-        return drawn, [
-            torch.cat([norm, *moved]),
-            entries,
-            self._entries.of_position(position),
-            *sketches,
-        ]
-
-    def _sketches(self, position: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        if self._sketched is None:
-            return [], []
-        if self.step:
-            moved, *sketches = self._sketched.step(position, self.step)
-        else:
-            moved, *sketches = self._sketched.begin(position)
-        return [moved], sketches
+        if self._sketched is not None:
+            walk = self._sketched
+            moved, *sketches = walk.step(position, self.step) if self.step else walk.begin(position)
+            norms, numbers = [*norms, moved], [*numbers, *sketches]
+        return drawn, norms, numbers
 
     def _flat_or(self, rows: list[torch.Tensor]) -> torch.Tensor:
         """Where to flatten to: the first row that is to have it, if it is on the device."""
@@ -435,26 +432,24 @@ class TrajectoryRecorder:
         samples: int | None,
         probe: float,
         drawn: np.ndarray | None,
-        numbers: np.ndarray,
+        found: list[np.ndarray],
     ) -> None:
         assert self._journal is not None
         if self.step == 0:
             self._begin()
         self._journal.cut("steps", self.step)  # of a step that was interrupted
-        n, series = self._layout.samples, len(self._layout.series)
-        norms, entries, positions, sketches = np.split(
-            numbers, np.cumsum([self._norms, n + series, series])
-        )
-        row = self._cells
+        n, row = self._layout.samples, self._cells
+        norm, *moved = found[: 1 + (self._layout.sketch > 0)]
+        entries, positions, *sketches = found[1 + len(moved) :]
         row["loss"][0], row["told"][0] = np.nan if loss is None else loss, loss is not None
         self._untold += loss is None
         row["batch_size"][0] = -1 if samples is None else samples
-        row["gradient_norm"][0] = norms[0]
+        row["gradient_norm"][0] = norm[0]
         if self._probe is not None:
             row["probe_loss"][0] = probe
         if n:
             row["sample_index"][0], row["sample_value"][0] = drawn, entries[:n]
-        if series:
+        if positions.size:
             row["series_gradient"][0], row["series_position"][0] = entries[n:], positions
         taken_up = None
         if self._taken_up is not None:  # before the row: no step is without its mark
@@ -462,19 +457,37 @@ class TrajectoryRecorder:
             self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
             say(f"{self.path}: {going_on.told(self.step, taken_up)}")
             self._taken_up = None
-        # the end of the walk so far, which this position is, is there already
-        if self._increments is not None and taken_up != self.step:
-            self._increments.write(self.step, norms[1:], sketches)
-            if self.step == 0 and not self._parameters.sharded:
-                self._increments.keep_start(self._sketched)
+        if moved:
+            self._keep_increment(self._cells, moved[0], sketches)
+            if self.step == 0:
+                self._keep_start(sketches)
+            elif taken_up == self.step and self._journal.rows("last"):
+                last = self._journal.read("last")[-1]
+                for name in last.dtype.names[1:]:
+                    row[name][0] = last[name]
         self._journal.extend("steps", self._row)
-
-    def _keep_in_time(self) -> None:
-        """Wait for the disk now and then, so that the loss of the machine costs less than that."""
-        now = time.monotonic()
-        if self._increments is not None and now > self._next_commit:
+        if moved and time.monotonic() > self._next_commit:
             self._journal.commit()
-            self._next_commit = now + COMMIT_SECONDS
+            self._next_commit = time.monotonic() + COMMIT_SECONDS
+
+    def _keep_increment(
+        self, row: Mapping[str, np.ndarray], moved: np.ndarray, sketches: list[np.ndarray]
+    ) -> None:
+        """Put what leads to a position into its row."""
+        row["moved"][0] = moved.reshape(-1, 2)
+        row["sketch"][0] = sketches[0]
+        if self._layout.groups:
+            row["group_sketches"][0] = sketches[1:]
+
+    def _keep_start(self, sketches: list[np.ndarray]) -> None:
+        """Keep the sketch of the first position, and that itself while it is recorded."""
+        assert self._journal is not None
+        assert self._sketched is not None
+        self._journal.cut("sketch-start", 0)
+        self._journal.append("sketch-start", np.stack(sketches).astype(np.float64))
+        if self._sketched.start is not None and not self._parameters.sharded:
+            self._journal.cut("first", 0)
+            self._journal.append("first", self._sketched.start.cpu().numpy())
 
     def _close_full(self) -> None:
         self._close_windows([window for window in self._windows if window.buffer.full])
@@ -545,8 +558,13 @@ class TrajectoryRecorder:
             if buffer.saved < buffer.count:
                 self._journal.extend(name, buffer.unsaved().cpu().numpy())
                 buffer.saved = buffer.count
-        if self._increments is not None:
-            self._increments.keep_last(self._sketched)
+        if self._sketched is not None and self._sketched.at is not None:
+            kept = [name for name in self._journal.lengths() if name.startswith("previous-")]
+            name = f"previous-{self._sketched.at}"
+            if name not in kept:
+                self._journal.append(name, self._sketched.previous.cpu().numpy())
+                for older in kept:
+                    self._journal.drop(older)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         assert self._journal is not None
@@ -561,8 +579,10 @@ class TrajectoryRecorder:
                     buffer.next_row().copy_(torch.from_numpy(row.copy()))
                     buffer.count += 1
                 buffer.saved = buffer.count
-        if self._increments is not None:
-            self._increments.take_last(self._sketched, self.step)
+        name = f"previous-{self.step - 1}"
+        if self._sketched is not None and self._journal.rows(name):
+            previous = torch.from_numpy(self._journal.read(name)[0].copy())
+            self._sketched.go_on(previous, self.step - 1)
 
     def close(self, interrupted: bool = False, diverged_at: int | None = None) -> None:
         """Close the open windows as shorter ones, write the file and remove the folder beside it.
@@ -609,9 +629,12 @@ class TrajectoryRecorder:
                 self._journal.append("end", end.to(self._parameters.dtype).cpu().numpy())
         if self._sketched is not None:
             moved, *sketches = self._sketched.step(self._flat, self.step)
-            moved, last = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.cat(sketches))
-            if self._increments is not None:
-                self._increments.write(self.step, moved.cpu().numpy(), last.cpu().numpy())
+            moved, both = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.stack(sketches))
+            if self._journal is not None:
+                last = np.zeros(1, self._layout.increment_row())
+                last["step"] = self.step
+                self._keep_increment(last, moved.cpu().numpy(), list(both.cpu().numpy()))
+                self._journal.extend("last", last)
 
     def _write_file(self, interrupted: bool, diverged_at: int | None) -> None:
         assert self._journal is not None

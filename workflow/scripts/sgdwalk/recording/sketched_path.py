@@ -24,6 +24,7 @@ class SketchedPath:
     Attributes:
         k: numbers of a sketch.
         seed: of the map.
+        parameters: P, what walks.
         start: (k,) sketch of the first position.
         increments: (N, k) sketch of every increment, nan where it is not known.
         norms: (N,) their exact norms.
@@ -33,11 +34,17 @@ class SketchedPath:
 
     k: int
     seed: int
+    parameters: int
     start: np.ndarray
     increments: np.ndarray
     norms: np.ndarray
     distance_from_start: np.ndarray
     groups: Mapping[str, SketchedPath] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> bool:
+        """Whether inner products are those of the walk: every parameter has its own bucket."""
+        return self.parameters <= self.k
 
     def __len__(self) -> int:
         """Positions."""

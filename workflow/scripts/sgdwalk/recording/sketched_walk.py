@@ -12,11 +12,11 @@ from sgdwalk.errors import InputError
 from sgdwalk.recording.gram import row_norms
 from sgdwalk.recording.parameter_set import ParameterSet, Piece
 from sgdwalk.recording.room import gigabytes, is_lack
-from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sketch import Buckets
 from sgdwalk.recording.trajectory_writer import SKETCH_SEED
 
 _CHUNK = 2**18  # numbers whose differences are taken at a time: they stay in a core's cache
+_SMALL = 2**16  # parameters up to which the time of calls is more than that of sums
 
 
 class SketchedWalk:
@@ -46,19 +46,21 @@ class SketchedWalk:
         chosen = [range(len(parameters.sizes)), *groups]
         self._sizes = [sum(parameters.sizes[i] for i in tensors) for tensors in chosen]
         self._pieces = [_in_chunks(parameters.pieces(tensors)) for tensors in chosen]
-        self._own = sum(parameters.local_sizes)
+        own = sum(parameters.local_sizes)
         try:
             self._buckets = [self._made(size, self._dtype) for size in self._sizes]
-            both = torch.empty(2, self._own, dtype=self._dtype, device=self._device)
-            self._first, self.previous = both.unbind()
+            both = torch.empty(2, own, dtype=self._dtype, device=self._device)
         except Exception as error:
             if not is_lack(error):
                 raise
             raise InputError(
-                f"sketch: two copies of {self._own} parameters need "
-                f"{gigabytes(2 * self._own * self._dtype.itemsize)} of memory: there is less"
+                f"sketch: two copies of {own} parameters need "
+                f"{gigabytes(2 * own * self._dtype.itemsize)} of memory: there is less"
             ) from error
+        self._first, self.previous = both.unbind()
         longest = max((p.stop - p.start for p in chain.from_iterable(self._pieces)), default=0)
+        self._small = self._device.type == "cpu" and not parameters.sharded and own <= _SMALL
+        longest = own if self._small else longest
         self._differences = torch.empty(2, longest, dtype=self._dtype, device=self._device)
         self._none = torch.zeros(2, dtype=torch.float64, device=self._device)
 
@@ -96,20 +98,9 @@ class SketchedWalk:
             each group; and 1 + G sketches (k,) of the increment. They are nan where the position of
             the step before is not known; distances where the start is not.
         """
-        norms, sketches = [], []
-        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
-            parts = [self._add(piece, position, buckets) for piece in pieces]
-            if len(parts) == 1:
-                norms += parts
-            else:
-                norms.append(torch.stack([*parts, self._none]).square().sum(0).sqrt())
-            sketches.append(buckets.take())
-        found = [torch.cat(norms), *sketches]
         if self.at != step - 1:
-            found[0][::2] = torch.nan
-            for sketch in sketches:
-                sketch.fill_(torch.nan)
-        return found
+            self.previous.fill_(torch.nan)
+        return self._of_small(position) if self._small else self._of(position)
 
     def set_start(self, position: torch.Tensor) -> None:
         """Measure distances from a position, (P,)."""
@@ -121,18 +112,49 @@ class SketchedWalk:
         self.previous.copy_(position)
         self.at = step
 
+    def _of(self, position: torch.Tensor) -> list[torch.Tensor]:
+        norms, sketches = [], []
+        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
+            parts = [self._add(piece, position, buckets) for piece in pieces]
+            norms.append(torch.stack([*parts, self._none]).square().sum(0).sqrt())
+            sketches.append(buckets.take())
+        return [torch.cat(norms), *sketches]
+
     def _add(self, piece: Piece, position: torch.Tensor, buckets: Buckets) -> torch.Tensor:
         """(2,) norms of a piece of the increment, and of that of the way from the start."""
         own = slice(piece.start, piece.stop)
         differences = self._differences[:, : piece.stop - piece.start]
-        torch.sub(position[own], self.previous[own], out=differences[0])
+        part, away = differences.unbind()
+        torch.sub(position[own], self.previous[own], out=part)
         if self.start is not None:
-            torch.sub(position[own], self.start[own], out=differences[1])
+            torch.sub(position[own], self.start[own], out=away)
         else:
-            differences[1] = torch.nan
-        part = differences[0]
+            away.fill_(torch.nan)
         buckets.add(piece.spread(part) if piece.spread else part, piece.place)
         return row_norms(differences)
+
+    def _of_small(self, position: torch.Tensor) -> list[torch.Tensor]:
+        """The same by numpy, whose calls take less time than torch's."""
+        increment, away = self._differences.numpy()
+        values = position.numpy()
+        with np.errstate(invalid="ignore", over="ignore"):  # of a walk that diverges
+            return self._sums(values, increment, away)
+
+    def _sums(
+        self, values: np.ndarray, increment: np.ndarray, away: np.ndarray
+    ) -> list[torch.Tensor]:
+        np.subtract(values, self.previous.numpy(), out=increment)
+        if self.start is not None:
+            np.subtract(values, self.start.numpy(), out=away)
+        else:
+            away.fill(np.nan)
+        squares, sketches = [], []
+        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
+            parts = [(increment[piece.start : piece.stop], piece.place) for piece in pieces]
+            ways = [away[piece.start : piece.stop] for piece in pieces]
+            squares += [sum(part.dot(part) for part, _ in parts), sum(way.dot(way) for way in ways)]
+            sketches.append(torch.from_numpy(buckets.of_small(parts)))
+        return [torch.from_numpy(np.sqrt(np.array(squares, np.float64))), *sketches]
 
 
 def _in_chunks(pieces: Sequence[Piece]) -> list[Piece]:
@@ -145,64 +167,3 @@ def _in_chunks(pieces: Sequence[Piece]) -> list[Piece]:
             place = piece.place + start - piece.start
             found.append(Piece(start, stop, place, piece.spread))
     return found
-
-
-class IncrementRows:
-    """The streams that hold what is kept of each increment: row i leads to position i + 1.
-
-    Args:
-        journal: of the recording.
-        groups: G, groups beside the whole.
-        dtype: of the sketches.
-    """
-
-    def __init__(self, journal: Journal, groups: int, dtype: str):
-        self._journal, self._groups, self._dtype = journal, groups, np.dtype(dtype)
-
-    def write(self, step: int, moved: np.ndarray, sketches: np.ndarray) -> None:
-        """Keep what leads to the position of a step; of the first one, its own sketch.
-
-        Args:
-            step: of that position.
-            moved: (2 (1 + G),) as `SketchedWalk.step` gives it, over all ranks.
-            sketches: ((1 + G) k,) likewise.
-        """
-        each = sketches.reshape(1 + self._groups, -1)
-        if step == 0:
-            self._append("sketch-start", 0, each)
-            return
-        values = each.astype(self._dtype)
-        self._append("moved", step - 1, moved.reshape(-1, 2))
-        if self._groups:
-            self._append("sketch-groups", step - 1, values[1:])
-        self._append("sketch", step - 1, values[0])
-
-    def _append(self, name: str, place: int, row: np.ndarray) -> None:
-        self._journal.cut(name, place)  # of a step that was interrupted
-        self._journal.append(name, row)
-
-    def keep_start(self, walk: SketchedWalk) -> None:
-        """Keep the first position as long as it is recorded: distances are from there."""
-        if walk.start is not None and not self._journal.rows("first"):
-            self._journal.append("first", walk.start.cpu().numpy())
-
-    def take_start(self, walk: SketchedWalk) -> None:
-        """Give a walk that goes on its first position, if it was kept."""
-        if self._journal.rows("first"):
-            walk.set_start(torch.from_numpy(self._journal.read("first")[0].copy()))
-
-    def keep_last(self, walk: SketchedWalk) -> None:
-        """Keep the last position for a point to resume from; older ones go."""
-        kept = [name for name in self._journal.lengths() if name.startswith("last-")]
-        name = f"last-{walk.at}"
-        if walk.at is not None and name not in kept:
-            self._journal.append(name, walk.previous.cpu().numpy())
-        for older in kept:
-            if older != name:
-                self._journal.drop(older)
-
-    def take_last(self, walk: SketchedWalk, step: int) -> None:
-        """Give a walk that is resumed at a step the position before it."""
-        if self._journal.rows(f"last-{step - 1}"):
-            last = torch.from_numpy(self._journal.read(f"last-{step - 1}")[0].copy())
-            walk.go_on(last, step - 1)

@@ -32,6 +32,7 @@ class Window:
         step: (T,) steps taken before each position.
         probe_loss: (T,) loss of the fixed probe batch, or None.
         partial: whether it is shorter than its family's: the walk ended, or was broken, in it.
+        sketched: (T-1, k) sketches of the increments, if the Gram matrix is of these and not exact.
     """
 
     length: int
@@ -42,6 +43,7 @@ class Window:
     step: np.ndarray
     probe_loss: np.ndarray | None
     partial: bool = False
+    sketched: np.ndarray | None = None
 
 
 class Trajectory:
@@ -60,6 +62,7 @@ class Trajectory:
         interrupted: whether the loop was stopped before its own end.
         origin: where the run comes from.
         loss: (steps,) minibatch loss of every step.
+        probe_loss: (steps,) loss of the fixed probe batch; None if there was none.
         gradient_norm: (steps,) norm of every minibatch gradient.
         batch_size: (steps,) samples of every minibatch; None where the loop did not tell.
         epochs: dict of arrays, one row per epoch.
@@ -82,6 +85,8 @@ class Trajectory:
             self.origin = hdf5.origin(file)
             self.loss = _array(file["steps"], "loss")
             self.gradient_norm = _array(file["steps"], "gradient_norm")
+            probed = "probe_loss" in file["steps"]
+            self.probe_loss = _array(file["steps"], "probe_loss") if probed else None
             told = "batch_size" in file["steps"]
             self.batch_size = _array(file["steps"], "batch_size") if told else None
             self.resumed = np.zeros((0, 2), np.int64)
@@ -126,11 +131,13 @@ class Trajectory:
                 return None
             found = {name: data[()] for name, data in file["sketch"].items()}
             k, seed = (int(file["sketch"].attrs[name]) for name in ("k", "seed"))
-        groups = {}
-        for i, name in enumerate(self.groups if "group_start" in found else ()):
+        sizes, groups = dict(self.layers), {}
+        for i, (name, tensors) in enumerate(self.groups.items() if "group_start" in found else ()):
             part = [found[f"group_{key}"][:, i] for key in _PER_STEP]
-            groups[name] = SketchedPath(k, seed, found["group_start"][i], *part)
-        return SketchedPath(k, seed, found["start"], *(found[key] for key in _PER_STEP), groups)
+            count = sum(sizes[tensor] for tensor in tensors)
+            groups[name] = SketchedPath(k, seed, count, found["group_start"][i], *part)
+        whole = [found[key] for key in _PER_STEP]
+        return SketchedPath(k, seed, self.parameters, found["start"], *whole, groups)
 
     def weights(self, window: Window) -> np.ndarray:
         """(T, P) raw positions of a window.

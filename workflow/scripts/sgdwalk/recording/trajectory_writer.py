@@ -72,7 +72,20 @@ class Layout:
             fields += [("sample_value", value, (self.samples,))]
         if count:
             fields += [("series_gradient", value, (count,)), ("series_position", value, (count,))]
-        return np.dtype(fields)
+        return np.dtype(fields + self._increment_fields())
+
+    def increment_row(self) -> np.dtype:
+        """Type of a row of the increment after the last step, which has no row of its own."""
+        return np.dtype([("step", "<i8"), *self._increment_fields()])
+
+    def _increment_fields(self) -> list[tuple[Any, ...]]:
+        """Of what leads to a position: norms and distances of the whole and of groups, sketches."""
+        value, groups = np.dtype(self.dtype).str, len(self.groups)
+        if not self.sketch:
+            return []
+        fields: list[tuple[Any, ...]] = [("moved", "<f8", (1 + groups, 2))]
+        fields += [("sketch", value, (self.sketch,))]
+        return fields + ([("group_sketches", value, (groups, self.sketch))] if groups else [])
 
     def described(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -121,7 +134,7 @@ def assemble(
             _write_groups(file.create_group("groups"), layout)
         _write_steps(file.create_group("steps"), steps)
         if layout.sketch and journal.rows("sketch-start"):
-            _write_sketch(file.create_group("sketch"), journal, len(steps), layout)
+            _write_sketch(file.create_group("sketch"), journal, steps, layout)
         _write_resumed(file, journal, len(steps))
         windows = file.create_group("windows")
         for length, stride in layout.families:
@@ -149,28 +162,30 @@ def _write_groups(file: h5py.Group, layout: Layout) -> None:
     hdf5.put(file, "tensors", inside, "which parameter tensors are in each group")
 
 
-def _write_sketch(file: h5py.Group, journal: Journal, steps: int, layout: Layout) -> None:
+def _write_sketch(file: h5py.Group, journal: Journal, steps: np.ndarray, layout: Layout) -> None:
     """Row i is of the step from position i to the next; a cut-off walk lacks its last."""
     file.attrs["k"], file.attrs["seed"] = layout.sketch, SKETCH_SEED
-    streams = ["sketch", "moved", *(["sketch-groups"] if layout.groups else [])]
-    rows = min(steps, *map(journal.rows, streams))
     start = journal.read("sketch-start")[-1]
-    moved = journal.read("moved")[:rows] if rows else np.zeros((0, len(start), 2))
-    norms, away = moved[..., 0], np.concatenate([np.zeros((1, len(start))), moved[..., 1]])
-    increments = journal.read("sketch")[:rows] if rows else np.zeros((0, layout.sketch))
-    hdf5.put(file, "start", start[0], "sketch of the first position", "parameter")
-    hdf5.put(file, "increments", increments, "sketch of each increment", "parameter")
-    hdf5.put(file, "norms", norms[:, 0], "norm of each increment", "parameter")
-    meaning = "distance of each position from the first"
-    hdf5.put(file, "distance_from_start", away[:, 0], meaning, "parameter")
-    if not layout.groups:
-        return
-    shape = (0, len(layout.groups), layout.sketch)
-    grouped = journal.read("sketch-groups")[:rows] if rows else np.zeros(shape)
-    hdf5.put(file, "group_start", start[1:], "sketch of the first, per group", "parameter")
-    hdf5.put(file, "group_increments", grouped, "sketch of each, per group", "parameter")
-    hdf5.put(file, "group_norms", norms[:, 1:], "norm of each, per group", "parameter")
-    hdf5.put(file, "group_distance_from_start", away[:, 1:], f"{meaning}, per group", "parameter")
+    last = journal.read("last") if journal.rows("last") else np.zeros(0, layout.increment_row())
+    parts = [steps[1:], last[last["step"] == len(steps)]]  # the first step has none before it
+    moved = np.concatenate([part["moved"] for part in parts])
+    _put_walk(file, "", start[0], moved[:, 0], [part["sketch"] for part in parts])
+    if layout.groups:
+        grouped = [part["group_sketches"] for part in parts]
+        _put_walk(file, "group_", start[1:], moved[:, 1:], grouped)
+
+
+def _put_walk(
+    file: h5py.Group, prefix: str, start: np.ndarray, moved: np.ndarray, parts: list[np.ndarray]
+) -> None:
+    of = ", per group" if prefix else ""
+    norms, away = moved[..., 0], np.concatenate([np.zeros((1, *moved.shape[1:-1])), moved[..., 1]])
+    hdf5.put(file, f"{prefix}start", start, f"sketch of the first position{of}", "parameter")
+    meaning = f"sketch of each increment{of}"
+    hdf5.put_rows(file, f"{prefix}increments", parts, meaning, "parameter")
+    hdf5.put(file, f"{prefix}norms", norms, f"norm of each increment{of}", "parameter")
+    meaning = f"distance of each position from the first{of}"
+    hdf5.put(file, f"{prefix}distance_from_start", away, meaning, "parameter")
 
 
 def _write_resumed(file: h5py.File, journal: Journal, steps: int) -> None:
