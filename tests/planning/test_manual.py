@@ -20,7 +20,7 @@ def test_the_page_of_the_config_is_written_from_the_schema():
 
 def test_the_recorder_example_runs_as_it_stands(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recording.md").read_text(), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     result = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks)],
         cwd=tmp_path,
@@ -30,7 +30,8 @@ def test_the_recorder_example_runs_as_it_stands(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["0", "100", "200"]
+    assert [line.split()[0] for line in lines[:3]] == ["0", "100", "200"]
+    assert lines[3].startswith("(300, 1024) ")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -14,6 +14,8 @@ import fcntl
 import json
 import os
 import socket
+import struct
+import sys
 import time
 from contextlib import suppress
 from glob import escape
@@ -27,6 +29,8 @@ from sgdwalk.recording.row_streams import rows_left
 
 _OURS = ("*.rows", "*.map", "recording.json", ".recording.json.*.tmp", "lock")
 _TRIES = 100
+# The system's `struct flock`, and where in it the type of a lock is.
+_FLOCK, _TYPE = ("hhqqi", 0) if sys.platform == "linux" else ("qqihh", 3)
 
 
 def parts_folder(path: str | Path) -> Path:
@@ -189,6 +193,26 @@ def held_here(folder: Path) -> bool:
     return held is not None and held._process == os.getpid()
 
 
+def holder_of(folder: Path) -> str | None:
+    """Who holds a folder; None if nobody does.
+
+    It only asks: to take the lock, if only for a moment, would keep a recorder out that begins
+    just then.
+
+    Args:
+        folder: of a recording, or where one may begin.
+    """
+    if held_here(folder):  # to close the lock's file would let go of it
+        return "this process"
+    try:
+        with open(folder / "lock", encoding="utf-8") as lock:
+            if not _is_locked(lock):
+                return None
+            return lock.read().strip() or "another process"
+    except FileNotFoundError:
+        return None
+
+
 def state_of(path: Path) -> str | None:
     """A line about the recording of a trajectory file that is not whole yet; None if there is none.
 
@@ -198,13 +222,19 @@ def state_of(path: Path) -> str | None:
     folder = parts_folder(path)
     if not (folder / "recording.json").exists():
         return None
-    if held_here(folder):  # looking at the lock would break it
-        return f"{path}: this process is recording it"
-    with open(folder / "lock", "a+", encoding="utf-8") as lock:
-        holder = _holder(lock)
+    return state_line(path, holder_of(folder), rows_left(folder, "steps"))
+
+
+def state_line(path: Path, holder: str | None, steps: int) -> str:
+    """A line about a recording.
+
+    Args:
+        path: its trajectory file, which is not whole yet.
+        holder: who records it; None if it was cut off.
+        steps: recorded so far.
+    """
     if holder is not None:
         return f"{path}: {holder} is recording it"
-    steps = rows_left(folder, "steps")
     return f"{path}: cut off after {steps} steps; `sgdwalk recover {path}` makes a file of them"
 
 
@@ -218,6 +248,14 @@ def _holder(lock: IO[str]) -> str | None:
         lock.seek(0)
         return lock.read().strip() or "another process"
     return None
+
+
+def _is_locked(file: IO[str]) -> bool:
+    """Whether another process has locked a file."""
+    lock = [0] * 5  # of the whole file
+    lock[_TYPE] = fcntl.F_WRLCK
+    found = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, *lock))
+    return bool(struct.unpack(_FLOCK, found)[_TYPE] != fcntl.F_UNLCK)
 
 
 def _same_file(opened: IO[str], path: Path) -> bool:

@@ -36,7 +36,7 @@ class _Stream:
 
     @property
     def row_bytes(self) -> int:
-        return _row_bytes(self.shape, self.dtype)
+        return row_bytes(self.shape, self.dtype)
 
 
 class Journal:
@@ -72,7 +72,7 @@ class Journal:
     def _reopen(self, name: str, rows: int | None) -> None:
         path = self._path(name)
         try:
-            header, shape, dtype = _read_header(path)
+            header, shape, dtype = read_header(path)
         except (OSError, ValueError) as error:
             if rows is None:
                 return  # killed before the header was whole: no row was there either
@@ -190,7 +190,7 @@ def rows_left(folder: Path, name: str) -> int:
     """Whole rows of a stream that nobody has open; 0 if it is not there."""
     path = folder / f"{name}.rows"
     try:
-        header, shape, dtype = _read_header(path)
+        header, shape, dtype = read_header(path)
     except (OSError, ValueError):
         return 0
     return _whole_rows(path, header, shape, dtype)
@@ -198,10 +198,10 @@ def rows_left(folder: Path, name: str) -> int:
 
 def _whole_rows(path: Path, header: int, shape: tuple[int, ...], dtype: np.dtype) -> int:
     # a header that was cut off has no rows after it
-    return max(0, path.stat().st_size - header) // _row_bytes(shape, dtype)
+    return max(0, path.stat().st_size - header) // row_bytes(shape, dtype)
 
 
-def _row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+def row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
     return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
 
 
@@ -213,7 +213,7 @@ def _write(descriptor: int, rows: np.ndarray, place: int) -> None:
         data, place = data[taken:], place + taken
 
 
-def _read_header(path: Path) -> tuple[int, tuple[int, ...], np.dtype]:
+def read_header(path: Path) -> tuple[int, tuple[int, ...], np.dtype]:
     with open(path, "rb") as file:
         line = file.readline(1 << 20)
     told: dict[str, Any] = json.loads(line)
