@@ -133,6 +133,6 @@ def test_ragged_batches_are_in_the_title(window):
     assert "42 %" in note
     assert window_panels.run_title("run", None, note) == f"run\n{note}"
     assert window_panels.run_title("run", 3, None) == "run (diverged at step 3)"
-    runs = [RunDiffusion((few,), None), RunDiffusion((few, many), None)]
+    runs = [RunDiffusion(windows, None, {}, None) for windows in ((few,), (few, many))]
     assert sweep_panels.ragged_runs(runs).startswith("1 of 2 runs: ")
     assert sweep_panels.ragged_runs(runs[:1]) is None

@@ -55,6 +55,7 @@ def run(windows, loss=None, diverged_at=None):
         windows=windows,
         loss=np.concatenate([w.loss for w in windows]) if loss is None else loss,
         diverged_at=diverged_at,
+        sketch=None,
         path="trajectory.h5",
     )
     noise = SimpleNamespace(

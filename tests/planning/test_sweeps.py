@@ -85,7 +85,7 @@ def diffusion(starts, stride=1, length=500, diverged_at=None):
         )
         for start in starts
     ]
-    return RunDiffusion(tuple(windows), diverged_at)
+    return RunDiffusion(tuple(windows), None, {}, diverged_at)
 
 
 def test_first_and_last_window_are_read_and_the_others_kept():
@@ -98,9 +98,8 @@ def test_first_and_last_window_are_read_and_the_others_kept():
 
 
 def test_long_strides_are_not_read():
-    both = RunDiffusion(
-        diffusion([0, 500]).windows + diffusion([0], stride=4, length=60).windows, None
-    )
+    windows = diffusion([0, 500]).windows + diffusion([0], stride=4, length=60).windows
+    both = RunDiffusion(windows, None, {}, None)
     (point,) = sweep_points([(run(), both)])
     assert len(point.others["exponent_max"]) == 2
 

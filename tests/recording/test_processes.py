@@ -120,7 +120,7 @@ def test_a_path_is_free_again_when_its_recorder_was_dropped(tmp_path):
 
 
 def test_a_path_is_free_again_after_a_kill(forks, tmp_path):
-    fork = forks.start("walk", tmp_path, die_at=(30, "before", 9))
+    fork = forks.start("walk", tmp_path, die_at=(40, "before", 9))
     assert fork.wait() == -9
     model, recorder = recorder_at(tmp_path / "t.h5", overwrite=True)
     record(model, recorder, 3)

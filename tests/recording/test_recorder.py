@@ -277,7 +277,7 @@ def test_file_size_is_bounded(tmp_path):
 
 @pytest.mark.parametrize(
     "window",
-    [2, -5, 0, True, 10.0, "100", None, [], [(10, 0)], [(10, 1), (10, 1)], [10, 20], [(10, 1.5)]],
+    [2, -5, 0, True, 10.0, "100", [], [(10, 0)], [(10, 1), (10, 1)], [10, 20], [(10, 1.5)]],
 )
 def test_bad_windows_are_refused(tmp_path, window):
     with pytest.raises(InputError, match=r"^window: .*; allowed: a length of 3 or more"):

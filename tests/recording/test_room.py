@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_in_the_middle(forks, whole, disk, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["t.h5"]
 
 
-@pytest.mark.parametrize("size", [250, 400, 700])
+@pytest.mark.parametrize("size", [300, 400, 700])
 def test_a_disk_that_is_full_when_the_file_is_written(forks, whole, disk, tmp_path, size):
     path = disk(size) / "t.h5"
     fork = forks.start("walk", tmp_path / "loop", name=str(path))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sgdwalk.errors import InputError
-from sgdwalk.recording import sketched_walk
+from sgdwalk.recording import room, row_streams, sketched_walk, step_numbers
 from sgdwalk.recording.analysed_windows import analysed_windows, longest_window, sketched_window
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.recover import recover
@@ -75,7 +75,7 @@ def sketch_of(size, k=16):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_increments_norms_and_distances_are_those_of_the_walk(tmp_path, monkeypatch, dtype, small):
     if not small:
-        monkeypatch.setattr(sketched_walk, "_SMALL", 0)
+        monkeypatch.setattr(step_numbers, "_SMALL", 0)
         monkeypatch.setattr(sketched_walk, "_CHUNK", 257)
     trajectory, places, _ = recorded(tmp_path / "t.h5", dtype=dtype)
     path = trajectory.sketch
@@ -180,15 +180,18 @@ def test_what_groups_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_sketches_are_refused(tmp_path):
+def test_what_sketches_are_refused(tmp_path, monkeypatch):
     model, _ = start()
     for k in (0, -3, 1.5, True):
         with pytest.raises(InputError, match=r"sketch: .*; allowed: a whole number from 1 on"):
             TrajectoryRecorder(model, tmp_path / "t.h5", sketch=k)
     with pytest.raises(InputError, match="window: None; allowed with a sketch, as sketch=1024"):
         TrajectoryRecorder(model, tmp_path / "t.h5", None)
-    with pytest.raises(InputError, match="sketch: 2 copies of 1650 parameters need"):
-        TrajectoryRecorder(model, tmp_path / "t.h5", None, sketch=4, host_memory=100)
+    monkeypatch.setattr(room, "free_host_memory", lambda: 13_000)
+    with pytest.raises(
+        InputError, match=r"sketch: 2 copies of 1650 .* need 1\.32e-05 GB of memory"
+    ):
+        TrajectoryRecorder(model, tmp_path / "t.h5", None, sketch=4)
     assert not list(tmp_path.iterdir())
 
 
@@ -363,15 +366,14 @@ def test_an_interrupt_in_a_step_breaks_nothing_silently(tmp_path, monkeypatch):
     path = tmp_path / "t.h5"
     with TrajectoryRecorder(model, path, None, sketch=16, origin={}) as recorder:
         one = walk(model, optimizer, recorder, 10)
-        extend = type(recorder._journal).extend
 
-        def stopped(self, name, rows):
+        def stopped(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(type(recorder._journal), "extend", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            walk(model, optimizer, recorder, 1, first=10)
-        monkeypatch.setattr(type(recorder._journal), "extend", extend)
+        with monkeypatch.context() as patch:
+            patch.setattr(row_streams.os, "pwrite", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                walk(model, optimizer, recorder, 1, first=10)
         two = walk(model, optimizer, recorder, 10, first=10)
     places = np.concatenate([one[:-1], two])
     assert_is_of(Trajectory(path).sketch, places, sketch_of(places.shape[1]))
@@ -383,7 +385,7 @@ def test_memory_is_two_copies_and_the_parameters_once(tmp_path):
     model = nn.ParameterList([nn.Parameter(torch.zeros(size))])
     recorder = TrajectoryRecorder(model, tmp_path / "t.h5", None, sketch=16)
     own = {}
-    for owner in (recorder, recorder._sketched):
+    for owner in (recorder, recorder._sketched, recorder._numbers):
         for value in vars(owner).values():
             if isinstance(value, torch.Tensor) and value.numel() >= size:
                 own[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-from sgdwalk.diffusion.scatter import Scatter, ensemble_scatter
+from sgdwalk.diffusion.scatter import DRAWS, Scatter
 
 _DIRECT = 32  # lags of which displacements are taken one by one: there sums would cancel most
+_LEAST = 1e-3  # part of an MSD that a draw of it is not below
 _AT_A_TIME = 2**22  # numbers of coordinates' curves in memory
 
 
@@ -80,7 +81,11 @@ def sketch_scatter(coordinates: np.ndarray, seed: int = 0) -> Scatter:
         coordinates: (k, m) MSD of every coordinate, at m lags.
         seed: of the draws.
     """
-    found = ensemble_scatter(coordinates, seed)
-    variance = np.minimum(found.relative_variance, 2 / len(coordinates))
-    part = np.sqrt(variance / np.maximum(found.relative_variance, 1e-300))
-    return Scatter(variance, found.draws * part, found.parts * part)
+    k, mean = len(coordinates), np.maximum(coordinates.mean(axis=0), 1e-300)
+    parts = coordinates / mean - 1
+    variance = (parts**2).sum(axis=0) / (k * max(k - 1, 1))
+    limited = np.minimum(variance, 2 / k)
+    chosen = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), DRAWS)
+    errors = (chosen @ parts) / k * np.sqrt(k / max(k - 1, 1))
+    errors *= np.sqrt(limited / np.maximum(variance, 1e-300))
+    return Scatter(limited, np.log1p(np.maximum(errors, _LEAST - 1)), parts)

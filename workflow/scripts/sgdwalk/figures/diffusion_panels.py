@@ -116,9 +116,11 @@ def draw_whole_run(axis: Axes, whole: WholeRun) -> None:
     window = whole.window
     axis.plot(whole.lags, whole.msd, label="whole run", **_WHOLE)
     msd = whole.msd[np.searchsorted(whole.lags, whole.error_lags)]
-    ends = (msd * np.exp(sign * _NORMAL_95 * whole.sketch_error) for sign in (-1, 1))
+    low, high = (msd * np.exp(sign * _NORMAL_95 * whole.sketch_error) for sign in (-1, 1))
     label = f"error of the sketch, k = {whole.numbers}"
-    axis.fill_between(whole.error_lags, *ends, color=_WHOLE["color"], alpha=0.25, lw=0, label=label)
+    axis.fill_between(
+        whole.error_lags, low, high, color=_WHOLE["color"], alpha=0.25, lw=0, label=label
+    )
     for segment, exponent in zip(window.regimes, window.exponents, strict=True):
         if exponent.defined:
             label = f"exponent {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"

@@ -61,7 +61,8 @@ def component_rows(
     if not result.windows:
         return [{**shared, "undefined": "no whole window was recorded"}]
     rows = []
-    for window in [*result.windows, *([result.whole] if result.whole else [])]:
+    walks: list[WindowGeometry | WholeWalk] = [*result.windows]
+    for window in walks + ([result.whole] if result.whole else []):
         whole = "yes" if window is result.whole else "no"
         place = {**shared, **_place(window), "whole_run": whole}
         modes = window.modes

@@ -24,7 +24,7 @@ CHECKED_PAIRS = 128  # positions compared directly at each checked lag, at most
 _CHECK_BYTES = 2**20  # of displacements at a time: what a core's cache holds
 _PANELS = 8  # row panels of the lower triangle; 8 leave 36/64 of the full product to compute
 _PANEL_ROWS = 64  # thinner panels make slow matrix products
-_FEW = 2**16  # elements from which on stretches are worth their overhead
+_FEW = 2**16  # elements that are summed at once
 _STRETCH = 1024  # elements whose float32 norm is as good as its last digit
 
 
@@ -105,10 +105,13 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     Short stretches are summed in the rows' own precision and added up in float64: as exact as
     float64 throughout, and several times faster where there are many.
     """
+    if rows.device.type == "cpu":  # BLAS sums in parts, too, and is called for less
+        squares = [
+            sum(float(part.dot(part)) for part in np.split(row, range(_FEW, len(row), _FEW)))
+            for row in rows.numpy()
+        ]
+        return torch.from_numpy(np.sqrt(np.array(squares, np.float64)))
     if rows.numel() < _FEW:
-        if rows.device.type == "cpu":  # BLAS is called for less, and sums in parts, too
-            squares = np.array([row.dot(row) for row in rows.numpy()], np.float64)
-            return torch.from_numpy(np.sqrt(squares))
         return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     whole = rows.shape[1] // _STRETCH * _STRETCH
     stretches = rows[:, :whole].unflatten(1, (-1, _STRETCH))

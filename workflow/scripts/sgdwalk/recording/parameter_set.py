@@ -186,13 +186,12 @@ class ParameterSet:
 
     def _join(self, tensors: list[torch.Tensor], out: torch.Tensor) -> None:
         """Flatten and join tensors of any types and strides into ``out``."""
-        with torch.no_grad():
-            flat = [t.reshape(-1) for t in tensors]
-            if self._together:
-                torch.cat(flat, out=out)
-                return
-            for part, tensor in zip(out.split(self.local_sizes), flat, strict=True):
-                part.copy_(tensor)
+        flat = [t.reshape(-1) for t in tensors]
+        if self._together:
+            torch.cat(flat, out=out)
+            return
+        for part, tensor in zip(out.split(self.local_sizes), flat, strict=True):
+            part.copy_(tensor)
 
     def pieces(self, tensors: Sequence[int]) -> list[Piece]:
         """Where this process's part is among the numbers of chosen tensors.

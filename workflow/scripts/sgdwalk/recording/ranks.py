@@ -7,7 +7,7 @@ squared norms are sums over ranks, in which what several hold is counted once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Timer
 from typing import Any
@@ -21,6 +21,7 @@ from sgdwalk.errors import InputError
 from sgdwalk.recording.arguments import Number
 from sgdwalk.recording.notices import say
 
+Part = torch.Tensor | np.ndarray  # of the numbers of a step; arrays where all is on the CPU
 _PATIENCE = 10.0  # seconds after which a process says what it waits for
 
 
@@ -94,8 +95,8 @@ class Ranks:
         self,
         loss: Number | None,
         samples: int | None,
-        norms: list[torch.Tensor],
-        numbers: list[torch.Tensor],
+        norms: Sequence[Part],
+        numbers: Sequence[Part],
         ended: bool,
     ) -> tuple[float | None, int | None, list[np.ndarray], bool]:
         """What a step is over all processes, in one exchange and one copy from the device.
@@ -112,33 +113,28 @@ class Ranks:
             stopped.
         """
         if not self.shared and self._device.type == "cpu":
-            value = loss.item() if isinstance(loss, torch.Tensor) else loss
-            return value, samples, [a.numpy() for a in (*norms, *numbers)], ended
+            told = loss.item() if isinstance(loss, torch.Tensor) else loss
+            return told, samples, [_array(a) for a in (*norms, *numbers)], ended
+        sizes = np.cumsum([len(a) for a in (*norms, *numbers)][:-1])
+        of_norms, of_numbers = ([torch.as_tensor(a) for a in part] for part in (norms, numbers))
         if isinstance(loss, torch.Tensor) and loss.device != self._device:
             loss = loss.item()
-        sizes = np.cumsum([len(a) for a in (*norms, *numbers)][:-1])
         if not self.shared:
-            if not isinstance(loss, torch.Tensor):
-                found = torch.cat([*norms, *numbers]).cpu().numpy()
-                return loss, samples, np.split(found, sizes), ended
-            value, found = np.split(
-                torch.cat([loss.reshape(1), *norms, *numbers]).cpu().numpy(), [1]
-            )
-            return float(value[0]), samples, np.split(found, sizes), ended
-        told = loss is not None
-        value = torch.as_tensor(loss if told else 0.0, dtype=torch.float64, device=self._device)
-        told_by = float(told and samples is not None)
-        head = torch.tensor(
-            [ended, told, told_by, samples or 0], dtype=torch.float64, device=self._device
-        )
-        head = torch.cat([head, value.reshape(1)])
+            own = [loss.reshape(1)] if isinstance(loss, torch.Tensor) else []
+            both = torch.cat([*own, *of_norms, *of_numbers]).cpu().numpy()
+            told = float(both[0]) if isinstance(loss, torch.Tensor) else loss
+            return told, samples, np.split(both[len(own) :], sizes), ended
+        head = torch.zeros(5, dtype=torch.float64, device=self._device)
+        head[0], head[1] = ended, loss is not None
+        head[2], head[3] = loss is not None and samples is not None, samples or 0
+        head[4] = 0.0 if loss is None else loss
         if self.sharded:
-            squares = [a.square() for a in norms]
-            both = self._reduce(torch.cat([head, *squares, *numbers]))
-            both[len(head) : len(head) + sum(map(len, norms))].sqrt_()
+            squares = [a.square() for a in of_norms]
+            summed = self._reduce(torch.cat([head, *squares, *of_numbers]))
+            summed[len(head) : len(head) + sum(map(len, norms))].sqrt_()
         else:
-            both = torch.cat([self._reduce(head), *norms, *numbers])
-        told_of, found = np.split(both.cpu().numpy(), [len(head)])
+            summed = torch.cat([self._reduce(head), *of_norms, *of_numbers])
+        told_of, found = np.split(summed.cpu().numpy(), [len(head)])
         any_ended, losses, with_samples, total, loss_sum = told_of.tolist()
         return (
             loss_sum / losses if losses else None,
@@ -150,6 +146,10 @@ class Ranks:
     def _reduce(self, values: torch.Tensor) -> torch.Tensor:
         distributed.all_reduce(values, group=self._group)
         return values
+
+
+def _array(part: Part) -> np.ndarray:
+    return part if isinstance(part, np.ndarray) else part.numpy()
 
 
 class Shard:

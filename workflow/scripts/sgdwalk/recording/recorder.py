@@ -40,7 +40,6 @@ from sgdwalk.recording.arguments import (
     checked_samples,
 )
 from sgdwalk.recording.epoch_noise import epoch_noise
-from sgdwalk.recording.gram import row_norms
 from sgdwalk.recording.groups import Globs, chosen_groups
 from sgdwalk.recording.notices import say
 from sgdwalk.recording.open_window import GroupSums, OpenWindow
@@ -53,6 +52,7 @@ from sgdwalk.recording.row_buffer import RowBuffer
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sampled_entries import SampledEntries
 from sgdwalk.recording.sketched_walk import SketchedWalk
+from sgdwalk.recording.step_numbers import Numbers, step_numbers
 from sgdwalk.recording.trajectory_writer import (
     EPOCH_VALUES,
     RESUMED,
@@ -154,7 +154,6 @@ class TrajectoryRecorder:
         sums = GroupSums(chosen, self._parameters.local_sizes) if chosen else None
         self._groups = sums
         self._sketched: SketchedWalk | None = None
-        self._position: torch.Tensor | None = None
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._steps_per_epoch, self._epoch = steps_per_epoch, 0
         self._untold = 0
@@ -190,7 +189,8 @@ class TrajectoryRecorder:
         try:
             with self._ranks.together():
                 if self._ranks.first:
-                    self._open(overwrite, resume)
+                    self._journal = self._open(overwrite, resume)
+                    self._write_row = self._journal.writer("steps", self._row)
             with self._ranks.together():
                 self._make_buffers(families, host_memory)
             if isinstance(resume, Mapping):
@@ -202,35 +202,37 @@ class TrajectoryRecorder:
             self._let_go()
             raise
 
-    def _no_numbers(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """What a process adds that has no part of a step: zeros, as `_local_numbers` gives them."""
+    def _no_numbers(self) -> Numbers:
+        """What a process adds that has no part of a step: zeros in the place of its numbers."""
         if not self._ranks.counts:
-            return [], []
+            return Numbers([], [])
         series, walks = len(self._entries.series), 1 + len(self._layout.groups)
         norms, numbers = [1], [self._layout.samples + series, series]
         if self._layout.sketch:
             norms.append(2 * walks)
             numbers += walks * [self._layout.sketch]
         device = self._parameters.device
-        zeros = ([torch.zeros(n, dtype=torch.float64, device=device) for n in norms],)
-        return zeros[0], [torch.zeros(n, dtype=torch.float64, device=device) for n in numbers]
 
-    def _open(self, overwrite: bool, resume: bool | Mapping[str, Any]) -> None:
+        def zeros(sizes: list[int]) -> list[torch.Tensor]:
+            return [torch.zeros(n, dtype=torch.float64, device=device) for n in sizes]
+
+        return Numbers(zeros(norms), zeros(numbers))
+
+    def _open(self, overwrite: bool, resume: bool | Mapping[str, Any]) -> Journal:
         """Hold the folder, see that nothing is lost, and open its streams."""
         self._held = RecordingFolder(self._folder)
         if isinstance(resume, Mapping):
-            self._journal = Journal(self._folder, resume["lengths"])
-            return
+            return Journal(self._folder, resume["lengths"])
         walk = going_on.take_up(self._held, self.path, self._layout) if resume else None
         if walk is None:
             going_on.protect(self._held, self.path, overwrite)
-            self._journal = Journal(self._folder, {})
-            return
+            return Journal(self._folder, {})
         self._layout = walk
-        self._journal = Journal(self._folder)
-        self.step, self._epoch = self._journal.rows("steps"), self._journal.rows("mean_gradient")
-        self._taken_up = going_on.LastPositions.of(self._journal) if self.step else None
+        journal = Journal(self._folder)
+        self.step, self._epoch = journal.rows("steps"), journal.rows("mean_gradient")
+        self._taken_up = going_on.LastPositions.of(journal) if self.step else None
         self._entries.go_on(self.step)
+        return journal
 
     def _make_buffers(self, families: list[tuple[int, int]], host_memory: int | None) -> None:
         columns, dtype = sum(self._parameters.local_sizes), self._parameters.dtype
@@ -241,7 +243,7 @@ class TrajectoryRecorder:
         # twice: while the file is made the streams are there too
         room.keep_free(2 * (grams + self._weights * rows * columns * dtype.itemsize))
         if self._layout.sketch and self._ranks.counts:
-            room.take_copies(2, columns, dtype)
+            room.check_copies(2, columns, dtype)
             groups = [tensors for _, tensors in self._layout.groups]
             self._sketched = SketchedWalk(self._parameters, groups, self._layout.sketch)
             if self._journal is not None and self._journal.rows("first"):
@@ -255,7 +257,7 @@ class TrajectoryRecorder:
             self._windows = [OpenWindow(n, s, buffer(n, family_key(n, s))) for n, s in families]
             if self._steps_per_epoch:
                 self._gradients = buffer(self._steps_per_epoch, "gradients")
-        self._flat = torch.empty(columns, dtype=dtype, device=device)
+        self._numbers = step_numbers(self._parameters, self._entries, self._sketched)
 
     def __enter__(self) -> TrajectoryRecorder:
         return self
@@ -359,14 +361,14 @@ class TrajectoryRecorder:
         probe: float,
     ) -> None:
         self._close_full()  # of a step that was interrupted
-        drawn, (norms, numbers) = None, self._nothing
+        drawn, numbers = None, self._nothing
         if self._ranks.counts and self.ended is None:
             with self._ending:
-                drawn, norms, numbers = self._local_numbers(due, scale)
+                epoch = [] if self._gradients is None else [self._gradients.next_row()]
+                rows = [window.next_row(self.step) for window in due]
+                drawn, numbers = self._numbers.of_step(self.step, scale, epoch, rows)
         stopped = self.ended is not None
-        value, samples, found, self._stopped = self._ranks.step(
-            loss, samples, norms, numbers, stopped
-        )
+        value, samples, found, self._stopped = self._ranks.step(loss, samples, *numbers, stopped)
         if self._stopped:
             self.ended = self.ended or "recording ended on another process"
             return
@@ -380,8 +382,7 @@ class TrajectoryRecorder:
             self._gradients.count += 1
         for window in due:
             window.buffer.count += not diverged
-        if self._sketched is not None and self._position is not None:
-            self._sketched.go_on(self._position, self.step)
+        self._numbers.written(self.step)
         self.step += 1
         # only now: an interrupt in this, which may be long, finds the step complete
         if diverged:
@@ -389,37 +390,6 @@ class TrajectoryRecorder:
         self._close_full()
         if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
             self._save_rows()
-
-    def _local_numbers(
-        self, due: list[OpenWindow], scale: torch.Tensor | None
-    ) -> tuple[np.ndarray, list[torch.Tensor], list[torch.Tensor]]:
-        """Take gradient and position; indices drawn, norms, and entries and sketches of both."""
-        epoch = [] if self._gradients is None else [self._gradients.next_row()]
-        gradient = self._flat_or(epoch)
-        self._parameters.gradients(gradient)
-        if scale is not None:
-            gradient /= scale.to(gradient.device)
-        drawn, entries = self._entries.of_gradient(gradient)
-        norms = [row_norms(gradient.unsqueeze(0))]
-        for row in epoch:
-            row.copy_(gradient, non_blocking=True)  # nothing, where it is that row
-        rows = [window.next_row(self.step) for window in due]
-        position = self._flat_or(rows)
-        self._parameters.positions(position)
-        for row in rows:
-            row.copy_(position, non_blocking=True)
-        numbers = [entries, self._entries.of_position(position)]
-        self._position = position
-        if self._sketched is not None:
-            walk = self._sketched
-            moved, *sketches = walk.step(position, self.step) if self.step else walk.begin(position)
-            norms, numbers = [*norms, moved], [*numbers, *sketches]
-        return drawn, norms, numbers
-
-    def _flat_or(self, rows: list[torch.Tensor]) -> torch.Tensor:
-        """Where to flatten to: the first row that is to have it, if it is on the device."""
-        on_device = rows and rows[0].device == self._flat.device
-        return rows[0] if on_device else self._flat
 
     def _begin(self) -> None:
         """From the first row on there is something to lose."""
@@ -465,13 +435,16 @@ class TrajectoryRecorder:
                 last = self._journal.read("last")[-1]
                 for name in last.dtype.names[1:]:
                     row[name][0] = last[name]
-        self._journal.extend("steps", self._row)
+        self._write_row()
         if moved and time.monotonic() > self._next_commit:
             self._journal.commit()
             self._next_commit = time.monotonic() + COMMIT_SECONDS
 
     def _keep_increment(
-        self, row: Mapping[str, np.ndarray], moved: np.ndarray, sketches: list[np.ndarray]
+        self,
+        row: Mapping[str, np.ndarray] | np.ndarray,
+        moved: np.ndarray,
+        sketches: list[np.ndarray],
     ) -> None:
         """Put what leads to a position into its row."""
         row["moved"][0] = moved.reshape(-1, 2)
@@ -622,13 +595,13 @@ class TrajectoryRecorder:
         self._close_windows(self._windows)
         if not self.step or self._parameters.change() is not None:
             return
-        self._parameters.positions(self._flat)
-        if len(self._entries.series):
-            end = self._ranks.sum(self._entries.of_position(self._flat))
+        entries, *increment = self._numbers.end(self.step)
+        if len(entries):
+            end = self._ranks.sum(entries)
             if self._journal is not None:
                 self._journal.append("end", end.to(self._parameters.dtype).cpu().numpy())
-        if self._sketched is not None:
-            moved, *sketches = self._sketched.step(self._flat, self.step)
+        if increment:
+            moved, *sketches = increment
             moved, both = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.stack(sketches))
             if self._journal is not None:
                 last = np.zeros(1, self._layout.increment_row())

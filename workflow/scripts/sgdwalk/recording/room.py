@@ -33,7 +33,8 @@ class Room:
             "host": int(_SHARE * free_host_memory()) if host_memory is None else host_memory,
             "file": int(_DISK_SHARE * shutil.disk_usage(_there(folder)).free),
         }
-        self._folder, self._on_device = folder, device.type == "cuda"
+        self._folder = folder
+        self._for_copies = _free_on(device) if device.type == "cuda" else free_host_memory()
 
     def place(self, rows: int, columns: int, dtype: torch.dtype) -> str:
         """``device``, ``host`` or ``file`` for a buffer, whose room is then taken.
@@ -60,8 +61,8 @@ class Room:
             "window=None with sketch=1024"
         )
 
-    def take_copies(self, count: int, columns: int, dtype: torch.dtype) -> None:
-        """Take memory, on the device or the host, for copies of the parameters.
+    def check_copies(self, count: int, columns: int, dtype: torch.dtype) -> None:
+        """See that copies of the parameters have room, on the device or the host.
 
         Args:
             count: copies.
@@ -71,13 +72,12 @@ class Room:
         Raises:
             InputError: if there is less.
         """
-        place, size = "device" if self._on_device else "host", count * columns * dtype.itemsize
-        if size > self._free[place]:
+        free, size = self._for_copies, count * columns * dtype.itemsize
+        if size > free:
             raise InputError(
-                f"sketch: {count} copies of {columns} parameters need {gigabytes(size)}; free are "
-                f"{gigabytes(self._free[place])} of memory for them"
+                f"sketch: {count} copies of {columns} parameters need {gigabytes(size)} of memory; "
+                f"free are {gigabytes(free)}"
             )
-        self._free[place] -= size
 
     def keep_free(self, size: int) -> None:
         """Set aside disk for files that will be written.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,28 @@ class Journal:
         _write(stream.descriptor, rows, stream.header + stream.rows * stream.row_bytes)
         stream.rows += len(rows)
 
+    def writer(self, name: str, row: np.ndarray) -> Callable[[], None]:
+        """What appends one row to a stream every time it is called: as `row`, (1,), is then.
+
+        Args:
+            name: of the stream.
+            row: of a structured type; looked at but once.
+        """
+        data, size = row.view(np.uint8).data, row.nbytes
+
+        def write() -> None:
+            stream = self._streams.get(name)
+            if stream is None:
+                self.extend(name, row)
+                return
+            place = stream.header + stream.rows * size
+            taken = os.pwrite(stream.descriptor, data, place)
+            if taken < size:
+                _write(stream.descriptor, row.view(np.uint8)[taken:], place + taken)
+            stream.rows += 1
+
+        return write
+
     def _begin(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> _Stream:
         described = dtype.str if dtype.names is None else dtype.descr
         line = json.dumps({"shape": list(shape), "dtype": described}).encode() + b"\n"
@@ -202,6 +224,7 @@ def _whole_rows(path: Path, header: int, shape: tuple[int, ...], dtype: np.dtype
 
 
 def row_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Bytes of a row of a shape and a type."""
     return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
 
 
@@ -214,6 +237,12 @@ def _write(descriptor: int, rows: np.ndarray, place: int) -> None:
 
 
 def read_header(path: Path) -> tuple[int, tuple[int, ...], np.dtype]:
+    """Length of a stream's header, and shape and type of its rows.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no header.
+    """
     with open(path, "rb") as file:
         line = file.readline(1 << 20)
     told: dict[str, Any] = json.loads(line)

@@ -58,9 +58,16 @@ class SampledEntries:
         self._state = self._draw.bit_generator.state
         drawn = self._draw.integers(0, self._total, (_BLOCK, self._samples))
         fixed = np.broadcast_to(self.series, (_BLOCK, len(self.series)))
-        self._drawn = drawn
-        self._block = _Entries(self._parameters, np.concatenate([drawn, fixed], axis=1))
+        self._drawn, self._kept = drawn, np.concatenate([drawn, fixed], axis=1)
+        self._block = _Entries(self._parameters, self._kept)
         self._used = 0
+
+    def next_indices(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the next step, where one process has all: (n,) drawn ones, and (n + C,) all."""
+        if self._used == _BLOCK:
+            self._next_block()
+        self._used += 1
+        return self._drawn[self._used - 1], self._kept[self._used - 1]
 
     def of_gradient(self, row: torch.Tensor) -> tuple[np.ndarray, torch.Tensor]:
         """Entries of the next step.
@@ -72,11 +79,8 @@ class SampledEntries:
             (n,) flat indices drawn; (n + C,) gradient there, and at the fixed coordinates; 0 for
             those that another process counts.
         """
-        if self._used == _BLOCK:
-            self._next_block()
-        i = self._used
-        self._used += 1
-        return self._drawn[i], self._block.of(row, i)
+        drawn, _ = self.next_indices()
+        return drawn, self._block.of(row, self._used - 1)
 
     def of_position(self, row: torch.Tensor) -> torch.Tensor:
         """(C,) fixed coordinates of this process's part of the position, (P,)."""

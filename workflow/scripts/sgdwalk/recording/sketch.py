@@ -25,7 +25,7 @@ import torch
 from sgdwalk.errors import InputError
 from sgdwalk.recording.arguments import check_whole
 
-_BLOCK = 2**18  # about so many parameters in a block: what is added up stays in a core's cache
+_BLOCK = 2**17  # about so many parameters in a block: what is added up stays in a core's cache
 
 
 class Sketch:

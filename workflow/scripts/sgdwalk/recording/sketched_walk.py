@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import chain
 
@@ -16,7 +17,6 @@ from sgdwalk.recording.sketch import Buckets
 from sgdwalk.recording.trajectory_writer import SKETCH_SEED
 
 _CHUNK = 2**18  # numbers whose differences are taken at a time: they stay in a core's cache
-_SMALL = 2**16  # parameters up to which the time of calls is more than that of sums
 
 
 class SketchedWalk:
@@ -59,8 +59,6 @@ class SketchedWalk:
             ) from error
         self._first, self.previous = both.unbind()
         longest = max((p.stop - p.start for p in chain.from_iterable(self._pieces)), default=0)
-        self._small = self._device.type == "cpu" and not parameters.sharded and own <= _SMALL
-        longest = own if self._small else longest
         self._differences = torch.empty(2, longest, dtype=self._dtype, device=self._device)
         self._none = torch.zeros(2, dtype=torch.float64, device=self._device)
 
@@ -100,7 +98,12 @@ class SketchedWalk:
         """
         if self.at != step - 1:
             self.previous.fill_(torch.nan)
-        return self._of_small(position) if self._small else self._of(position)
+        norms, sketches = [], []
+        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
+            parts = [self._add(piece, position, buckets) for piece in pieces]
+            norms.append(torch.stack([*parts, self._none]).square().sum(0).sqrt())
+            sketches.append(buckets.take())
+        return [torch.cat(norms), *sketches]
 
     def set_start(self, position: torch.Tensor) -> None:
         """Measure distances from a position, (P,)."""
@@ -111,14 +114,6 @@ class SketchedWalk:
         self.at = None
         self.previous.copy_(position)
         self.at = step
-
-    def _of(self, position: torch.Tensor) -> list[torch.Tensor]:
-        norms, sketches = [], []
-        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
-            parts = [self._add(piece, position, buckets) for piece in pieces]
-            norms.append(torch.stack([*parts, self._none]).square().sum(0).sqrt())
-            sketches.append(buckets.take())
-        return [torch.cat(norms), *sketches]
 
     def _add(self, piece: Piece, position: torch.Tensor, buckets: Buckets) -> torch.Tensor:
         """(2,) norms of a piece of the increment, and of that of the way from the start."""
@@ -133,28 +128,64 @@ class SketchedWalk:
         buckets.add(piece.spread(part) if piece.spread else part, piece.place)
         return row_norms(differences)
 
-    def _of_small(self, position: torch.Tensor) -> list[torch.Tensor]:
-        """The same by numpy, whose calls take less time than torch's."""
-        increment, away = self._differences.numpy()
-        values = position.numpy()
-        with np.errstate(invalid="ignore", over="ignore"):  # of a walk that diverges
-            return self._sums(values, increment, away)
+    def small(self) -> SmallWalk:
+        """The same walk for small networks on the CPU that no other process shares."""
+        places = [[(p.start, p.stop, p.place) for p in pieces] for pieces in self._pieces]
+        return SmallWalk(self, self._first.numpy(), self.previous.numpy(), places, self._buckets)
 
-    def _sums(
-        self, values: np.ndarray, increment: np.ndarray, away: np.ndarray
-    ) -> list[torch.Tensor]:
-        np.subtract(values, self.previous.numpy(), out=increment)
-        if self.start is not None:
-            np.subtract(values, self.start.numpy(), out=away)
-        else:
-            away.fill(np.nan)
-        squares, sketches = [], []
-        for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
-            parts = [(increment[piece.start : piece.stop], piece.place) for piece in pieces]
-            ways = [away[piece.start : piece.stop] for piece in pieces]
-            squares += [sum(part.dot(part) for part, _ in parts), sum(way.dot(way) for way in ways)]
-            sketches.append(torch.from_numpy(buckets.of_small(parts)))
-        return [torch.from_numpy(np.sqrt(np.array(squares, np.float64))), *sketches]
+
+class SmallWalk:
+    """What `SketchedWalk.step` makes, by numpy, whose calls take less time than torch's.
+
+    Args:
+        walk: whose steps they are.
+        first: (P,) array of the first position.
+        previous: (P,) array of the last one.
+        places: start, stop, and place among those of a walk, of the pieces of each of the walks.
+        buckets: of each walk.
+    """
+
+    def __init__(
+        self,
+        walk: SketchedWalk,
+        first: np.ndarray,
+        previous: np.ndarray,
+        places: list[list[tuple[int, int, int]]],
+        buckets: list[Buckets],
+    ):
+        self._walk, self._start, self._previous = walk, first, previous
+        self._increment, self._away = np.empty_like(first), np.empty_like(first)
+        self._walks = [
+            (
+                [(self._increment[a:b], place) for a, b, place in pieces],
+                [self._away[a:b] for a, b, _ in pieces],
+                own,
+            )
+            for pieces, own in zip(places, buckets, strict=True)
+        ]
+
+    def go_on(self, position: np.ndarray, step: int) -> None:
+        """As `SketchedWalk.go_on`."""
+        self._walk.at = None
+        np.copyto(self._previous, position)
+        self._walk.at = step
+
+    def step(self, position: np.ndarray, step: int) -> list[np.ndarray]:
+        """As `SketchedWalk.step`."""
+        if self._walk.at != step - 1:
+            self._previous.fill(np.nan)
+        with np.errstate(invalid="ignore", over="ignore"):  # of a walk that diverges
+            np.subtract(position, self._previous, out=self._increment)
+            if self._walk.start is None:
+                self._away.fill(np.nan)
+            else:
+                np.subtract(position, self._start, out=self._away)
+            norms, sketches = [], []
+            for parts, ways, buckets in self._walks:
+                norms.append(math.sqrt(sum(part.dot(part) for part, _ in parts)))
+                norms.append(math.sqrt(sum(way.dot(way) for way in ways)))
+                sketches.append(buckets.of_small(parts))
+        return [np.array(norms), *sketches]
 
 
 def _in_chunks(pieces: Sequence[Piece]) -> list[Piece]:

@@ -133,11 +133,12 @@ class Trajectory:
             k, seed = (int(file["sketch"].attrs[name]) for name in ("k", "seed"))
         sizes, groups = dict(self.layers), {}
         for i, (name, tensors) in enumerate(self.groups.items() if "group_start" in found else ()):
-            part = [found[f"group_{key}"][:, i] for key in _PER_STEP]
+            of_group = {"start": found["group_start"][i]}
+            of_group |= {key: found[f"group_{key}"][:, i] for key in _PER_STEP}
             count = sum(sizes[tensor] for tensor in tensors)
-            groups[name] = SketchedPath(k, seed, count, found["group_start"][i], *part)
-        whole = [found[key] for key in _PER_STEP]
-        return SketchedPath(k, seed, self.parameters, found["start"], *whole, groups)
+            groups[name] = SketchedPath(k, seed, count, **of_group)
+        whole = {key: found[key] for key in ("start", *_PER_STEP)}
+        return SketchedPath(k, seed, self.parameters, **whole, groups=groups)
 
     def weights(self, window: Window) -> np.ndarray:
         """(T, P) raw positions of a window.
