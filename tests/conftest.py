@@ -7,23 +7,45 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from workflow_copy import ROOT, WorkflowCopy
+from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
 from sgdwalk.datasets.load import load_dataset
 from sgdwalk.datasets.prepared import write_dataset
 
 
-@pytest.fixture(scope="session")
-def _finished(tmp_path_factory) -> Path:
-    """One copy of the repository whose smoke study is finished; shared by parallel test workers."""
+# A study whose runs are known by their sketches alone, in place of the smoke study.
+SKETCHED = """
+defaults: {model: resnet8, batch_size: 64, drop_last: true, steps: 240}
+grids:
+  - learning_rate: [0.05, 0.1]
+recording:
+  windows: []
+  sketch: 64
+  checkpoints: 3
+  groups: {stem: "stem.*", weights: ["*.weight"]}
+diffusion:
+  windows: [{length: 60}, {length: 60, stride: 4}, {length: 100, stride: 2, start: 20}]
+geometry: {fragments: [20, 50], ageing_lags: [1, 4, 10]}
+hessian: {runs: []}
+landscape: {runs: []}
+walker: {terrains: []}
+resources:
+  train: {threads: 1}
+"""
+
+
+def _finish(tmp_path_factory, name: str, study: str | None = None) -> Path:
+    """One copy of the repository whose study is finished; shared by parallel test workers."""
     shared = tmp_path_factory.getbasetemp()
     if shared.name.startswith("popen-"):
         shared = shared.parent
-    folder = shared / "finished"
+    folder = shared / name
     with FileLock(f"{folder}.lock"):
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             copy = WorkflowCopy.of(ROOT, folder)
+            if study is not None:
+                (folder / SMOKE).write_text(study)
             result = copy.snakemake("--cores", "2")
             assert result.returncode == 0, result.stdout
             (folder / "done").touch()
@@ -31,9 +53,20 @@ def _finished(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Path:
+    return _finish(tmp_path_factory, "finished")
+
+
+@pytest.fixture(scope="session")
 def smoke(_finished) -> WorkflowCopy:
     """The finished smoke study; read it, do not change it."""
     return WorkflowCopy(_finished)
+
+
+@pytest.fixture(scope="session")
+def sketched(tmp_path_factory) -> WorkflowCopy:
+    """A finished study without recorded windows; read it, do not change it."""
+    return WorkflowCopy(_finish(tmp_path_factory, "sketched", SKETCHED))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import torch
 from loops import Forks
 
-from sgdwalk import command_line
+from sgdwalk import watch
 from sgdwalk.command_line import main
 from sgdwalk.diffusion.msd import local_exponent
 from sgdwalk.recording import live, recording_folder
@@ -477,7 +477,7 @@ def test_a_recording_that_goes_on_is_cut_off(forks, tmp_path, capsys, monkeypatc
         os.kill(fork.pid, signal.SIGKILL)
         fork.wait()
 
-    monkeypatch.setattr(command_line, "time", SimpleNamespace(sleep=kill, monotonic=time.monotonic))
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=kill, monotonic=time.monotonic))
     assert main(["watch", str(path), "--interval", "7"]) == 0
     assert waited == [7]
     going_on, cut_off = capsys.readouterr().out.split("\n\n" + str(path))
@@ -503,7 +503,7 @@ def test_a_recording_that_goes_on_is_closed(forks, tmp_path, capsys, monkeypatch
         assert fork.wait() == 0
 
     monkeypatch.setattr(
-        command_line, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
+        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
     )
     assert main(["watch", str(path)]) == 0
     said = capsys.readouterr().out
@@ -520,7 +520,7 @@ def test_a_recording_that_ends_without_a_file_is_one_line(tmp_path, capsys, monk
     def end(seconds):
         recorder.close(interrupted=True)
 
-    monkeypatch.setattr(command_line, "time", SimpleNamespace(sleep=end, monotonic=time.monotonic))
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=end, monotonic=time.monotonic))
     assert main(["watch", str(path)]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"sgdwalk: {path}: the recording has ended without a file; allowed: ")
@@ -546,7 +546,7 @@ def test_an_interrupt_ends_it_quietly(tmp_path, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        command_line, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic)
+        watch, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic)
     )
     loop = loop_at(tmp_path / "t.h5")
     with loop.recorder:
@@ -610,10 +610,10 @@ def test_on_a_terminal_it_redraws_in_place(tmp_path, capsys, monkeypatch, size):
             loop.recorder.close()
 
     monkeypatch.setattr(
-        command_line, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
+        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
     )
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(command_line.shutil, "get_terminal_size", lambda: os.terminal_size(size))
+    monkeypatch.setattr(watch.shutil, "get_terminal_size", lambda: os.terminal_size(size))
     assert main(["watch", str(path)]) == 0
     text = capsys.readouterr().out
     assert text.count("\x1b[J") == text.count(str(path)) - 1 == 5
@@ -635,7 +635,7 @@ def test_elsewhere_a_block_is_after_the_other(tmp_path, capsys, monkeypatch):
             loop.recorder.close()
 
     monkeypatch.setattr(
-        command_line, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
+        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
     )
     assert main(["watch", str(path)]) == 0
     said = capsys.readouterr().out

@@ -196,10 +196,9 @@ def test_a_file_gives_back_the_whole_run_and_its_groups(tmp_path):
     np.testing.assert_array_equal(back.whole.msd, found.whole.msd)
     np.testing.assert_array_equal(back.whole.sketch_error, found.whole.sketch_error)
     assert back.whole.window.exponent_long == found.whole.window.exponent_long
-    assert list(back.groups) == list(GROUPS)
+    assert set(back.groups) == set(GROUPS)
     for name, group in back.groups.items():
         for one, other in zip(group.windows, found.groups[name].windows, strict=True):
             assert one.share_of_msd == other.share_of_msd
             np.testing.assert_array_equal(one.diffusion.msd, other.diffusion.msd)
-    rows = [{**row, "versions": None} for row in group_rows("run", {}, back)]
-    assert str(rows) == str([{**row, "versions": None} for row in group_rows("run", {}, found)])
+        assert (group.parameters, group.tensors, group.missing) == (*SIZES[name], {})

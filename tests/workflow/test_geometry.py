@@ -20,7 +20,9 @@ def test_every_window_of_every_run_is_analysed(smoke):
         assert [(w.length, w.stride, w.start) for w in found.windows] == [
             (w.length, w.stride, w.start) for w in recorded
         ]
-        assert set(found.ageing) == {"60x1"}  # one window of stride 4 has nothing to age against
+        assert set(found.ageing) == {"60x1"}
+        assert (found.whole.length, found.whole.stride, found.whole.start) == (240, 1, 0)
+        assert found.whole.modes.shares["centred"].sum() <= 1
         assert found.moving_variance.size == 240 - found.moving_window + 1
         assert found.origin["run"]["run"] == run.name
         assert found.origin["versions"]["scipy"]
@@ -31,13 +33,23 @@ def test_every_window_of_every_run_is_analysed(smoke):
 
 def test_the_table_has_a_row_per_run_and_window(smoke):
     rows = table(smoke, "geometry")
-    assert len(rows) == 10
+    assert len(rows) == 8
     for row in rows:
         assert math.isfinite(float(row["roughness_distance_probe"]))
         assert 0.8 < float(row["path_dimension"]) < 3
         assert row["mixed_versions"] == "no"
         if not row["roughness_distance_minibatch"]:
             assert "roughness_distance_minibatch" in row["undefined"]
+
+
+def test_components_of_the_whole_run_stand_below_those_of_its_windows(smoke):
+    rows = table(smoke, "components")
+    wholes = [row for row in rows if row["whole_run"] == "yes"]
+    assert len(rows) == 5 * len(wholes)
+    assert {row["window_length"] for row in wholes} == {"240"}
+    for row in wholes:
+        assert 0 <= float(row["share"]) <= 1
+        assert float(row["uncorrelated_low"]) < float(row["uncorrelated_high"])
 
 
 def test_a_study_without_repeated_seeds_has_no_ensembles(smoke):
@@ -56,7 +68,7 @@ def test_another_seed_makes_an_ensemble(smoke_copy):
     assert plan["ensemble"] == 1
     smoke_copy.snakemake("--cores", "2", target).check_returncode()
     found = ensemble_file.read(smoke_copy.results / "ensembles" / f"{name}.h5")
-    assert [w.seeds for w in found.windows] == [2] * 5
+    assert [w.seeds for w in found.windows] == [2] * 4
     rows = table(smoke_copy, "ensembles")
     assert {row["ensemble"] for row in rows} == {name}
     assert all(float(row["walk_joseph_low"]) < float(row["walk_joseph"]) for row in rows)

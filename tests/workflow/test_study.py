@@ -22,10 +22,9 @@ def test_every_run_has_its_files(smoke):
         trajectory = Trajectory(run / "trajectory.h5")
         assert trajectory.steps == 240
         assert set(trajectory.batch_size) == {64}
-        assert [(w.length, w.stride, w.start) for w in trajectory.windows] == [
-            *((60, 1, 60 * i) for i in range(4)),
-            (60, 4, 0),
-        ]
+        places = [(w.length, w.stride, w.start) for w in trajectory.windows]
+        assert places == [(60, 1, 60 * i) for i in range(4)]
+        assert trajectory.sketch.increments.shape == (240, 64)
         assert trajectory.origin["run"] == run.name
         assert trajectory.origin["versions"]["torch"]
         steps = sorted(int(p.stem) for p in (run / "checkpoints").glob("*.pt"))
@@ -64,9 +63,22 @@ def test_diffusion_is_of_the_recorded_windows(smoke):
             assert record.ragged_share == 0
 
 
+def test_the_whole_run_is_near_the_sum_of_its_windows(smoke):
+    """At short lags, where nearly all of its pairs lie within one of the recorded windows."""
+    for run in smoke.runs():
+        analysed = diffusion_file.read(run / "diffusion.h5")
+        whole = analysed.whole
+        assert (whole.start, whole.positions, whole.numbers) == (0, 240, 64)
+        assert whole.lags[-1] == 239
+        for lag in (1, 3):
+            within = np.mean([window.msd[lag - 1] for window in analysed.windows])
+            assert whole.msd[lag - 1] == pytest.approx(within, rel=4 * whole.sketch_error[0])
+
+
 def test_the_table_has_a_row_per_run_and_window(smoke):
     rows = table(smoke, "exponents")
     assert len(rows) == 10
+    assert [row["whole_run"] for row in rows] == 2 * (4 * ["no"] + ["yes"])
     for row in rows:
         assert row["model"] == "resnet8"
         assert 1 <= int(row["regimes"]) <= 3

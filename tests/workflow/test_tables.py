@@ -9,7 +9,7 @@ import pytest
 from workflow_copy import ROOT
 
 PAGE = ROOT / "docs" / "numbers.md"
-TABLES = ("exponents", "geometry", "components", "run_distances", "tails", "walker")
+TABLES = ("exponents", "groups", "geometry", "components", "run_distances", "tails", "walker")
 # What says where a row belongs, and is empty where it does not apply.
 PLACES = {"window_length", "window_start", "stride", "diverged_at", "versions", "mixed_versions"}
 PLACES |= {"run", "undefined", "step", "layer", "method", "quantity", "frame", "component"}

@@ -4,11 +4,10 @@ from launch import job
 from sgdwalk.diffusion import file as diffusion_file
 from sgdwalk.figures import diffusion_panels as panels
 from sgdwalk.figures import style, window_panels
-from sgdwalk.recording.window_families import first_family
 
 with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
-    windows = first_family(run.windows)
+    windows = run.first_family
     long = [window for window in run.windows if window not in windows]
     figure, axes = style.panels(["msd", "nulls", "exponents", "local", "first", "all"])
     if windows:

@@ -4,11 +4,10 @@ from launch import job
 from sgdwalk.diffusion import file as diffusion_file
 from sgdwalk.figures import diffusion_panels as panels
 from sgdwalk.figures import style, window_panels
-from sgdwalk.recording.window_families import first_family
 
 with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
-    short = first_family(run.windows)
+    short = run.first_family
     longest = max((window.stride for window in run.windows), default=1)
     long = [w for w in run.windows if w.stride == longest and w not in short]
     figure, axes = style.panels(["short", "long", "local"])

@@ -7,7 +7,6 @@ from sgdwalk.diffusion.sweep_points import sweep_points
 from sgdwalk.figures import diffusion_panels, style
 from sgdwalk.figures import sweep_panels as panels
 from sgdwalk.recording.trajectory import Trajectory
-from sgdwalk.recording.window_families import first_family
 
 with job(snakemake) as log:
     settings, files = snakemake.params.settings, snakemake.input
@@ -20,7 +19,7 @@ with job(snakemake) as log:
     panels.draw_exponents_by_rate(axes["exponents"], points, theirs)
     walks = {rate: Trajectory(files.trajectory[i]) for rate, i in first_seed.items()}
     panels.draw_training_losses(axes["loss"], walks)
-    windows = {rate: first_family(runs[i].windows) for rate, i in first_seed.items()}
+    windows = {rate: runs[i].first_family for rate, i in first_seed.items()}
     # The same for all rates, so that they can be compared.
     limits = diffusion_panels.msd_limits([w for found in windows.values() for w in found])
     for rate, found in windows.items():

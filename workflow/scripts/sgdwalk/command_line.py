@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
-import shutil
 import sys
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +14,9 @@ from sgdwalk.public_names import VERSION
 
 if TYPE_CHECKING:
     from sgdwalk.diffusion.window import WindowDiffusion
-    from sgdwalk.recording.live import SketchSoFar, WalkPart, WalkSoFar
 
 REGIME_COLUMNS = ["steps", "stride", "from lag", "to", "exponent", "misfit", "null exponent"]
 REGIME_COLUMNS += ["null", "null about mean"]
-_DAY = 86400.0
-_LAGS_PER_DECADE = 3  # that are shown while a walk is watched
-_LOOKS = 30  # over which its speed is
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,6 +96,10 @@ def _walk(path: Path) -> Iterator[str]:
         yield f"{count} window{'s' * (count > 1)} of {length} positions, one {apart}{shorter}"
     if not families:
         yield "no window"
+    if trajectory.sketch is not None:
+        yield f"a sketch of {trajectory.sketch.k} numbers of every step"
+    for name, tensors in trajectory.groups.items():
+        yield f"group {name}: {len(tensors)} parameter tensor{'s' * (len(tensors) > 1)}"
     for step, taken_up in trajectory.resumed.tolist():
         yield told(step, taken_up)
     if trajectory.diverged_at is not None:
@@ -134,7 +130,11 @@ def _analyse(path: Path) -> Iterator[str]:
     yield "Diffusion exponents with their 95 % intervals, one line per regime (- if wider than 1)."
     yield "Misfit: of log MSD about its line; it bends where scatter explains less."
     yield "Null: the same steps with random signs, alone and about their mean; 95 % of its curves."
-    yield from aligned([REGIME_COLUMNS, *(row for w in result.windows for row in _regimes(w))])
+    rows = [row for window in result.windows for row in _regimes(window)]
+    if result.whole is not None:
+        yield "Last: the whole run from its sketch, whose error is in the intervals."
+        rows += _regimes(result.whole.window)
+    yield from aligned([REGIME_COLUMNS, *rows])
     yield from result.warnings
 
 
@@ -164,127 +164,9 @@ def _regimes(window: WindowDiffusion) -> Iterator[list[str]]:
 
 
 def _watch(path: Path, interval: float, once: bool) -> Iterator[str]:
-    from sgdwalk.recording.live import LiveRecording, walk_of_file
-    from sgdwalk.recording.recording_folder import state_line
+    from sgdwalk.watch import watch
 
-    if not 0 < interval <= _DAY:
-        raise InputError(
-            f"--interval: {interval}; allowed: more than 0 seconds, {_DAY:.0f} at most"
-        )
-    recording, speed, screen = LiveRecording(path), _Speed(), _Screen()
-    seen = recording.look()
-    watched = seen.there
-    while seen.there:
-        walk, ended = seen.walk, seen.holder is None
-        steps = 0 if walk is None else walk.steps
-        state = state_line(path, seen.holder, steps)
-        fast = "" if ended else speed.after(steps)
-        yield screen.put([state, f"step {steps}{fast}", *_walked(walk)], once or ended)
-        if once or ended:
-            return
-        time.sleep(interval)
-        seen = recording.look()
-    if not path.exists():
-        found = "the recording has ended without a file" if watched else "no recording, and no file"
-        raise InputError(f"{path}: {found}; allowed: the path of a recorder")
-    walk = walk_of_file(path)
-    steps = 0 if walk is None else walk.steps
-    yield screen.put([f"{path}: closed, a whole file", f"step {steps}", *_walked(walk)], True)
-
-
-class _Speed:
-    """Steps per second over the last looks."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque(maxlen=_LOOKS)
-
-    def after(self, steps: int) -> str:
-        """What to add to the number of steps; nothing at the first look."""
-        now = time.monotonic()
-        if self._seen and steps < self._seen[-1][1]:  # the walk went on at an earlier step
-            self._seen.clear()
-        self._seen.append((now, steps))
-        since, before = self._seen[0]
-        return f", {(steps - before) / (now - since):.2f} steps/s" if now > since else ""
-
-
-class _Screen:
-    """Blocks of lines: on a terminal each in place of the last one, else after it."""
-
-    def __init__(self) -> None:
-        self._rows = 0  # of the screen, that the last block takes
-
-    def put(self, lines: list[str], last: bool) -> str:
-        """What to print for a block.
-
-        Args:
-            lines: of it.
-            last: whether no block comes after it, so that it may be higher than the screen.
-        """
-        before = self._rows
-        if not sys.stdout.isatty():
-            self._rows = len(lines)
-            return "\n".join([*([""] if before else []), *lines])
-        width, height = shutil.get_terminal_size()
-        rows = [max(1, -(-len(line) // width)) for line in lines]
-        while not last and sum(rows) >= height:
-            rows.pop()
-        self._rows = sum(rows)
-        return (f"\x1b[{before}F\x1b[J" if before else "") + "\n".join(lines[: len(rows)])
-
-
-def _walked(walk: WalkSoFar | None) -> Iterator[str]:
-    if walk is None:
-        return
-    if len(walk.losses):
-        many = f"mean of the last {len(walk.losses)}"
-        yield f"loss {walk.losses[-1]:.4g}, {many} {walk.losses.mean():.4g}"
-    else:
-        yield "no loss was told"
-    if walk.sketch is not None:
-        yield from _sketched(walk.sketch)
-    if not walk.parts:
-        yield "no window is closed yet" if walk.sketch is None else "too few positions for an MSD"
-    tables = [_displacements(part) for part in walk.parts]
-    for i in range(0, len(tables), 2):  # two beside each other
-        width = max(map(len, tables[i])) + 4
-        yield ""
-        for row in zip_longest(*tables[i : i + 2], fillvalue=""):
-            yield "".join(cell.ljust(width) for cell in row).rstrip()
-
-
-def _sketched(sketch: SketchSoFar) -> Iterator[str]:
-    far = "not known" if math.isnan(sketch.distance) else f"{sketch.distance:.4g}"
-    yield f"distance from the start {far}"
-    error = "no error" if sketch.exact else f"an error of {100 * (2 / sketch.k) ** 0.5:.1f} %"
-    yield f"MSD from a sketch of {sketch.k} numbers: one squared distance has {error}"
-    if sketch.unbroken:
-        at = sketch.unbroken + 1
-        yield f"the walk is broken before step {at}: MSD of what comes after"
-
-
-def _displacements(part: WalkPart) -> list[str]:
-    """A table of the MSD at a few lags."""
-    import numpy as np
-
-    from sgdwalk.diffusion.msd import local_exponent, mean_squared_displacement
-    from sgdwalk.files.table import aligned
-
-    apart = "every step" if part.stride == 1 else f"every {part.stride} steps"
-    title = f"steps {part.start + 1}-{part.stop + 1}, {apart}"  # counted from 1, as on axes
-    try:
-        lags, msd = mean_squared_displacement(part.gram, part.stride)
-        at, exponents = local_exponent(lags, msd)
-    except InputError as error:
-        return [title, str(error)]
-    decades = np.log10(at / at[0])
-    wanted = np.arange(0, decades[-1] + 0.5 / _LAGS_PER_DECADE, 1 / _LAGS_PER_DECADE)
-    chosen = np.unique(np.abs(decades - wanted[:, None]).argmin(axis=1))
-    rows = [
-        [f"{at[i]:.0f}", f"{msd[round(at[i] / part.stride) - 1]:.3e}", f"{exponents[i]:.2f}"]
-        for i in chosen
-    ]
-    return [title, *aligned([["lag", "MSD", "exponent"], *rows])]
+    yield from watch(path, interval, once)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from sgdwalk.diffusion.whole_run import WholeRun, whole_run
 from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
 from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.recording.window_families import first_family
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class RunDiffusion:
     groups: Annotated[dict[str, GroupWalk], "walks of groups of parameter tensors, by their names"]
     diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
     origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_family(self) -> list[WindowDiffusion]:
+        """Windows that figures and sweeps are of: the first family of those that were recorded.
+
+        Of a run without any, of those that were cut from its sketch.
+        """
+        recorded = [window for window in self.windows if window.sketch_error is None]
+        return first_family(recorded or self.windows)
 
     @property
     def warnings(self) -> list[str]:

@@ -13,7 +13,6 @@ import numpy as np
 from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.fits.estimate import Estimate
 from sgdwalk.fits.intervals import student_mean
-from sgdwalk.recording.window_families import first_family
 
 # The paper gives one value per run; which windows it read them from it does not tell.
 WINDOW_READ = {"exponent_max": 0, "exponent_long": -1, "crossover_lag": -1}
@@ -53,7 +52,7 @@ def sweep_points(runs: Iterable[tuple[Mapping[str, Any], RunDiffusion]]) -> list
 
 
 def _point(members: list[tuple[dict[str, Any], RunDiffusion]]) -> SweepPoint:
-    families = [family for _, result in members if (family := first_family(result.windows))]
+    families = [family for _, result in members if (family := result.first_family)]
     values, others = {}, {}
     for name, which in WINDOW_READ.items():
         logarithmic = name == "crossover_lag"

@@ -132,8 +132,8 @@ def analyse_diffusion(
         seed: of all draws.
         start: optimizer steps taken before the first position; kept with the result.
         ragged_share: see `ragged.ragged_share`; kept with the result.
-        sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch.
-            Intervals then hold its error, too.
+        sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch, (T-1, 0)
+            if it is exact all the same. Intervals then hold its error, too.
 
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.
@@ -207,8 +207,8 @@ def _fit(
     lags, msd = mean_squared_displacement(gram, stride)
     index = lags_to_fit(as_curve(lags, msd)[0]) + 1
     scatter = window_scatter(gram, index, seed)
-    error = None
-    if sketched is not None:
+    error = None if sketched is None else 0.0
+    if sketched is not None and sketched.shape[1]:
         added = sketch_scatter(sketched_msd(sketched, index).coordinates, seed + 1)
         error = float(np.sqrt(added.relative_variance.max()))
         scatter = replace(scatter, sketch=added.draws)

@@ -96,7 +96,7 @@ def sketched_window(
         loss=trajectory.loss[at],
         step=at,
         probe_loss=probe,
-        sketched=None if path.exact else steps,
+        sketched=steps[:, :0] if path.exact else steps,
     )
 
 
