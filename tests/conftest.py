@@ -12,7 +12,6 @@ from workflow_copy import ROOT, SMOKE, WorkflowCopy
 from sgdwalk.datasets.load import load_dataset
 from sgdwalk.datasets.prepared import write_dataset
 
-
 # A study whose runs are known by their sketches alone, in place of the smoke study.
 SKETCHED = """
 defaults: {model: resnet8, batch_size: 64, drop_last: true, steps: 240}

@@ -257,6 +257,47 @@ def rank(
     np.savez(folder / f"seen-{rank}.npz", positions=positions, gradients=gradients)
 
 
+def columns(folder, rank, *, ranks=2, steps=8):
+    """A walk of tensors that are divided by their second dimension, and whole ones beside them.
+
+    It writes the positions, which every process has seen.
+    """
+    import torch
+    from torch import distributed
+    from torch.distributed import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    from sgdwalk.recording.recorder import TrajectoryRecorder
+
+    folder = Path(folder)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=ranks
+    )
+    mesh = init_device_mesh("cpu", (ranks,))
+    draw = torch.Generator().manual_seed(0)
+    sizes = [(5, 7), (3, 4, 5), (6,)]
+    whole = [torch.randn(size, generator=draw) for size in sizes]
+    walked = [
+        distribute_tensor(whole[0], mesh, [Shard(1)]),
+        distribute_tensor(whole[1], mesh, [Shard(1)]),
+        whole[2].clone(),
+    ]
+    pairs = [(str(i), tensor) for i, tensor in enumerate(walked)]
+    groups = {"outer": ["0", "2"], "middle": "1"}
+    places = []
+    options = {"groups": groups, "samples_per_step": 0, "origin": {}}
+    with TrajectoryRecorder(pairs, folder / "t.h5", None, sketch=9, **options) as recorder:
+        for _ in range(steps):
+            recorder.record(1.0)
+            places.append(np.concatenate([t.numpy().ravel() for t in whole]))
+            for i, (own, size) in enumerate(zip(walked, sizes, strict=True)):
+                step = 0.1 * torch.randn(size, generator=draw)
+                whole[i] = whole[i] + step
+                own += step if i == 2 else distribute_tensor(step, mesh, [Shard(1)])
+    places.append(np.concatenate([t.numpy().ravel() for t in whole]))
+    np.save(folder / f"places-{rank}.npy", places)
+
+
 def spread(model, kind):
     if kind == "whole":
         return model

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from planning.identity import training_identity
 from planning.schema import config_schema
 from planning.study import read_study
 from sgdwalk.errors import InputError
@@ -123,6 +124,34 @@ def test_a_grid_may_record_differently_but_not_the_same_run_twice():
             {"recording": {"windows": [{"length": 5}]}},
             r"recording.windows\[0\].length: 5; allowed: an integer of at least 10",
         ),
+        (
+            {"recording": {"windows": []}},
+            r"grids\[0\].recording: neither windows nor a sketch; allowed: one of",
+        ),
+        ({"recording": {"sketch": -1}}, r"recording.sketch: -1; allowed: an integer of at least 0"),
+        (
+            {"recording": {"groups": {"a": 3}}},
+            r"recording.groups.a: 3; allowed: a pattern of names of parameter tensors, or a list",
+        ),
+        ({"recording": {"groups": ["*"]}}, r"recording.groups: .*; allowed: the name of each"),
+        (
+            {"diffusion": {"windows": [{"length": 19}]}},
+            r"diffusion.windows\[0\].length: 19; allowed: an integer of at least 20",
+        ),
+        (
+            {"diffusion": {"windows": [{"length": 50, "stride": 0}]}},
+            r"diffusion.windows\[0\].stride: 0; allowed: an integer of at least 1",
+        ),
+        (
+            {"diffusion": {"windows": [{"length": 50, "start": -1}]}},
+            r"diffusion.windows\[0\].start: -1; allowed: an integer of at least 0",
+        ),
+        (
+            {"diffusion": {"windows": [{"length": 50, "begin": 1}]}},
+            r"diffusion.windows\[0\]: unknown key 'begin'",
+        ),
+        ({"diffusion": {"windows": [{"stride": 2}]}}, r"diffusion.windows\[0\].*length"),
+        ({"diffusion": {"windows": 3}}, r"diffusion.windows: 3; allowed: a list of"),
         ({"study": "a/b"}, r"study: 'a/b'; allowed: letters"),
         ({"resources": {"device": "gpu"}}, r"resources.device: 'gpu'; .*allowed: auto, cpu, cuda"),
         ({"resources": {"train": {"gpus": 1}}}, r"resources.train: unknown key 'gpus'"),
@@ -130,6 +159,41 @@ def test_a_grid_may_record_differently_but_not_the_same_run_twice():
 )
 def test_what_is_wrong_is_said_in_one_line(changes, match):
     refused(match, **changes)
+
+
+def test_a_sketch_takes_the_place_of_windows():
+    (run,) = study(recording={"windows": [], "sketch": 64}).runs.values()
+    assert run.windows == []
+    short = [{"model": "fc3", "steps": 100}]  # of the default windows of 500 positions
+    (run,) = study(grids=short, recording={"sketch": 64}).runs.values()
+    assert run.windows == []
+    for grid in ({"model": "fc3", "recording": {"windows": []}}, {"model": "fc3", "steps": 100}):
+        refused("allowed: (one of|at least 500)", grids=[grid])
+
+
+def test_groups_are_of_the_recording_and_not_of_the_name():
+    groups = {"stem": "stem.*", "all": ["*.weight", "*.bias"]}
+    (plain,), (grouped,) = study().runs.values(), study(recording={"groups": groups}).runs.values()
+    assert grouped.id == plain.id
+    assert grouped.recording.said == {"groups": groups}
+    assert (plain.grouped, grouped.grouped) == (False, True)
+    (each,) = study(recording={"layer_grams": True}).runs.values()
+    assert each.grouped
+    said = [run.recording.said for run in (plain, grouped, each)]
+    assert len({training_identity(plain.training.said, r, "code") for r in said}) == 3
+    assert plain.recording.said == {}
+    assert study(recording={"groups": {}, "sketch": 0}).runs[plain.id].recording.said == {}
+
+
+def test_windows_that_are_cut_later_are_no_part_of_a_run():
+    chosen = [{"length": 60}, {"length": 50, "stride": 4, "start": 10}]
+    result = study(diffusion={"windows": chosen})
+    assert result.runs == study().runs
+    assert result.config["diffusion"].said == {"windows": chosen}
+    assert result.config["diffusion"]["windows"] == [
+        {"length": 60, "stride": 1, "start": None},
+        {"length": 50, "stride": 4, "start": 10},
+    ]
 
 
 def test_every_key_of_the_schema_is_described():

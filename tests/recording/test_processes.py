@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from sgdwalk.errors import InputError
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.recover import recover
+from sgdwalk.recording.sketch import Sketch
 from sgdwalk.recording.trajectory import Trajectory
 
 
@@ -294,6 +295,29 @@ def test_a_walk_on_two_processes_is_that_of_one(forks, alone, tmp_path, kind, ho
         norm = np.linalg.norm(rows.mean(0))
         np.testing.assert_allclose(kept["mean_gradient_norm"], norm, rtol=1e-3)
     assert sorted(p.name for p in tmp_path.glob("*.h5*")) == ["t.h5"]
+
+
+def test_shards_that_are_no_consecutive_numbers_are_sketched_as_the_whole(forks, tmp_path):
+    processes = [forks.start("columns", tmp_path, rank=rank) for rank in range(2)]
+    assert [p.wait(timeout=60) for p in processes] == [0, 0], [p.errors() for p in processes]
+    places = np.load(tmp_path / "places-0.npy").astype(float)
+    path = Trajectory(tmp_path / "t.h5").sketch
+    middle = np.arange(35, 95)
+    outer = np.setdiff1d(np.arange(101), middle)
+    for found, own in (
+        (path, np.arange(101)),
+        (path.groups["outer"], outer),
+        (path.groups["middle"], middle),
+    ):
+        mine = places[:, own]
+        sketch = Sketch([torch.empty(len(own))], 9)
+        images = np.array([sketch.apply([torch.from_numpy(place)]) for place in mine])
+        np.testing.assert_allclose(found.start, images[0], atol=1e-5)
+        np.testing.assert_allclose(found.increments, np.diff(images, axis=0), atol=1e-5)
+        norms = np.linalg.norm(np.diff(mine, axis=0), axis=1)
+        np.testing.assert_allclose(found.norms, norms, rtol=1e-5)
+        away = np.linalg.norm(mine - mine[0], axis=1)
+        np.testing.assert_allclose(found.distance_from_start, away, rtol=1e-5)
 
 
 def test_shards_in_mapped_files_are_apart(forks, alone, tmp_path):

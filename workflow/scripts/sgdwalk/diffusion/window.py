@@ -132,8 +132,8 @@ def analyse_diffusion(
         seed: of all draws.
         start: optimizer steps taken before the first position; kept with the result.
         ragged_share: see `ragged.ragged_share`; kept with the result.
-        sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch, (T-1, 0)
-            if it is exact all the same. Intervals then hold its error, too.
+        sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch, whose
+            error intervals then hold; (T-1, 0) if it is exact all the same.
 
     Raises:
         InputError: if the Gram matrix is none, or the window is too short for a fit.

@@ -32,7 +32,7 @@ class Window:
         step: (T,) steps taken before each position.
         probe_loss: (T,) loss of the fixed probe batch, or None.
         partial: whether it is shorter than its family's: the walk ended, or was broken, in it.
-        sketched: (T-1, k) sketches of the increments, if the Gram matrix is of these; (T-1, 0) where
+        sketched: (T-1, k) sketches of the increments, if the Gram matrix is of these; (T-1, 0) if
             it is exact all the same.
     """
 
