@@ -493,7 +493,7 @@ def fork(request):
             os.dup2(file.fileno(), number)
     os.dup2(2, 1)
     function = globals()[request["function"]]
-    if function is not rank:
+    if function not in (rank, columns):
         function(folder, **request["options"])
         sys.exit(0)  # as a script ends: with all that happens then
     faulthandler.dump_traceback_later(30)  # of one that hangs

@@ -18,21 +18,23 @@ def record(
     increments: np.ndarray,
     parts: Mapping[str, int] | None = None,
     losses: Mapping[int, float] | None = None,
+    dtype: torch.dtype = torch.float64,
     **options,
 ) -> Trajectory:
-    """Record a walk from the origin in float64; its sketch alone unless told otherwise.
+    """Record a walk from the origin; its sketch alone unless told otherwise.
 
     Args:
         path: the trajectory file.
         increments: (steps, P) of the walk.
         parts: name and size of each parameter tensor; None for one of all P.
         losses: of steps, in place of 1 / (1 + step).
+        dtype: of the parameters.
         options: of the recorder.
     """
     steps, size = increments.shape
     ends = np.cumsum(list((parts or {"walk": size}).values()))
     assert ends[-1] == size
-    tensors = [torch.zeros(len(part)).double() for part in np.split(np.zeros(size), ends[:-1])]
+    tensors = [torch.from_numpy(part).to(dtype) for part in np.split(np.zeros(size), ends[:-1])]
     named = list(zip(parts or ["walk"], map(torch.nn.Parameter, tensors), strict=True))
     options = {"window": None, "sketch": 16, "origin": {}, **options}
     with TrajectoryRecorder(named, path, **options) as recorder, torch.no_grad():

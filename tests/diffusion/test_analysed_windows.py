@@ -139,5 +139,12 @@ def test_the_longest_window_holds_so_many_positions(sketched, most, place):
 
 
 def test_chosen_windows_are_what_diffusion_is_of(both):
-    found = analyse(both, 40, 0, [{"length": 50}]).windows
-    assert places(found) == [(1, 40, 0), (1, 40, 40), (1, 50, 0), (1, 50, 50)]
+    found = analyse(both, 40, 0, [{"length": 30}])
+    assert places(found.windows) == [(1, 30, 0), (1, 30, 30), (1, 30, 60), (1, 40, 0), (1, 40, 40)]
+    assert [window.sketch_error for window in found.windows] == [0, 0, 0, None, None]
+    assert places(found.first_family) == [(1, 40, 0), (1, 40, 40)]
+
+
+def test_of_a_walk_without_recorded_windows_figures_are_of_the_chosen_ones(sketched):
+    found = analyse(sketched, 40, 0, [{"length": 50}, {"length": 30}])
+    assert places(found.first_family) == [(1, 30, 0), (1, 30, 30), (1, 30, 60)]

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import brownian, fractional, gram, with_drift
+from recorded_walks import record
 
 from sgdwalk.diffusion.run import RunDiffusion
+from sgdwalk.diffusion.whole_run import whole_run
 from sgdwalk.diffusion.window import analyse_diffusion
 from sgdwalk.figures import diffusion_panels, style, sweep_panels, window_panels
 from sgdwalk.fits.estimate import Estimate
@@ -136,3 +138,51 @@ def test_ragged_batches_are_in_the_title(window):
     runs = [RunDiffusion(windows, None, {}, None) for windows in ((few,), (few, many))]
     assert sweep_panels.ragged_runs(runs).startswith("1 of 2 runs: ")
     assert sweep_panels.ragged_runs(runs[:1]) is None
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of which a sketch knows every step."""
+    steps = brownian(np.random.default_rng(0), 120, 300)
+    path = tmp_path_factory.mktemp("walk") / "t.h5"
+    return whole_run(record(path, steps, sketch=64), 40, 0)
+
+
+def test_a_whole_run_is_drawn_at_all_lags_with_its_error(whole):
+    drawn = axis()
+    diffusion_panels.draw_whole_run(drawn, whole)
+    curve, *regimes, signs = drawn.lines
+    np.testing.assert_array_equal(curve.get_xdata(), np.arange(1, 120))
+    np.testing.assert_array_equal(curve.get_ydata(), whole.msd)
+    said = labels(drawn)
+    assert said[:2] == ["whole run", "error of the sketch, k = 64"]
+    assert said[-1] == "random signs"
+    exponents = whole.window.exponents
+    assert said[2:-1] == [
+        f"exponent {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for e in exponents
+    ]
+    assert len(regimes) == len(exponents) >= 1
+    assert signs.get_ydata() == pytest.approx(whole.window.signs.mean)
+    band = drawn.collections[0].get_datalim(drawn.transData).extents
+    lags, last = whole.error_lags, whole.error_lags[-1]
+    assert (band[0], band[2]) == (1, last)
+    high = whole.msd[last - 1] * np.exp(1.96 * whole.sketch_error[-1])
+    assert band[3] == pytest.approx(high)
+    assert len(lags) == len(whole.sketch_error)
+
+
+def test_a_whole_run_stands_beside_windows_of_any_stride(window, drifting, whole):
+    other = replace(drifting, stride=4)
+    drawn = axis()
+    diffusion_panels.draw_local_beside(drawn, [window], [other], whole)
+    assert labels(drawn) == ["every step", "every 4 steps", "whole run"]
+    drawn = axis()
+    diffusion_panels.draw_local_beside(drawn, [window], [], None)
+    assert labels(drawn) == ["every step"]
+    drawn = axis()
+    diffusion_panels.draw_longer_lags(drawn, [other, other], whole)
+    assert labels(drawn) == ["other windows", "whole run, from its sketch"]
+    np.testing.assert_array_equal(drawn.lines[-1].get_ydata(), whole.msd)
+    drawn = axis()
+    diffusion_panels.draw_longer_lags(drawn, [], None)
+    assert not drawn.lines

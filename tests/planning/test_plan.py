@@ -2,8 +2,11 @@
 
 import csv
 
+import numpy as np
 import pytest
+import torch
 import yaml
+from recorded_walks import record
 from workflow_copy import ROOT
 
 from planning.estimate import checkpoints, cost, needs, networks
@@ -39,10 +42,51 @@ def test_needs_of_one_run():
     network = cost(run, networks())
     found = needs(run, network, draws=32)
     assert found.training == pytest.approx(3 * network.forward * 1024 * 24500)
-    assert found.buffer == 2 * 1000 * 4 * network.parameters
+    assert found.buffer == 1000 * 4 * network.parameters
+    assert found.copies == 2 * 4 * network.parameters
     assert found.positions == 24500 * 4 * network.parameters
-    grams = (24 + 2) * 999**2 * 8
-    assert grams < found.kept < grams + 101 * 4 * network.parameters + 24500 * 1000
+    grams, sketches = 24 * 999**2 * 8, 24500 * 1024 * 4
+    least = grams + sketches + 101 * 4 * network.parameters
+    assert least < found.kept < least + 24500 * 1000
+
+
+def needs_of(recording):
+    grid = {"model": "fc3", "steps": 5000, "recording": {"checkpoints": 2, **recording}}
+    (run,) = read_study({"grids": [grid]}, "study").runs.values()
+    return needs(run, cost(run, networks()), draws=32)
+
+
+def test_a_sketch_takes_its_numbers_on_disk_and_two_copies_in_memory():
+    size = networks()["fc3"].parameters * 4
+    windows, both = needs_of({}), needs_of({"sketch": 256})
+    alone = needs_of({"sketch": 256, "windows": []})
+    assert (windows.buffer, windows.copies) == (500 * size, 0)
+    assert (both.buffer, both.copies) == (500 * size, 2 * size)
+    assert (alone.buffer, alone.copies) == (0, 2 * size)
+    assert both.kept - windows.kept == 5000 * 256 * 4
+    assert both.kept - alone.kept == 10 * 499**2 * 8
+    assert alone.positions == both.positions == 5000 * size
+
+
+def test_groups_have_matrices_and_sketches_of_their_own():
+    groups = {"first": "0.*", "weights": "*.weight"}
+    of_windows = needs_of({"groups": groups}).kept - needs_of({}).kept
+    assert of_windows == 2 * 10 * 499**2 * 8
+    alone = {"windows": [], "sketch": 256}
+    assert needs_of({**alone, "groups": groups}).kept - needs_of(alone).kept == 2 * 5000 * 256 * 4
+
+
+def test_the_file_of_a_sketched_run_is_as_large_as_was_said(tmp_path):
+    """But for what there is of every step anyway."""
+    steps = np.zeros((400, 90))
+    sizes = {}
+    for k in (100, 300):
+        options = {"sketch": k, "groups": {"a": "a", "b": "b"}}
+        record(tmp_path / f"{k}.h5", steps, {"a": 40, "b": 50}, dtype=torch.float32, **options)
+        sizes[k] = (tmp_path / f"{k}.h5").stat().st_size
+    groups = {"a": "*", "b": "*"}
+    said = [needs_of({"sketch": k, "windows": [], "groups": groups}).kept for k in sizes]
+    assert sizes[300] - sizes[100] == pytest.approx((said[1] - said[0]) * 400 / 5000, rel=0.05)
 
 
 def test_smaller_inputs_cost_less():

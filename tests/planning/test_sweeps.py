@@ -73,12 +73,13 @@ def test_other_networks_have_no_depth_to_compare():
     assert chosen(learning_rates, [run("fc3")]) == ["0"]
 
 
-def diffusion(starts, stride=1, length=500, diverged_at=None):
+def diffusion(starts, stride=1, length=500, diverged_at=None, sketch_error=None):
     windows = [
         SimpleNamespace(
             length=length,
             stride=stride,
             start=start,
+            sketch_error=sketch_error,
             exponent_max=Estimate(1 + start / 1000, 1.0, 2.0),
             exponent_long=Estimate(0.5 + start / 1000, 0.4, 0.6),
             crossover_lag=Estimate(100.0 + start, 50.0, 200.0),
@@ -102,6 +103,15 @@ def test_long_strides_are_not_read():
     both = RunDiffusion(windows, None, {}, None)
     (point,) = sweep_points([(run(), both)])
     assert len(point.others["exponent_max"]) == 2
+
+
+def test_windows_that_were_cut_are_read_where_none_was_recorded():
+    cut = diffusion([0], length=60, sketch_error=0.1).windows
+    both = RunDiffusion(cut + diffusion([0, 500]).windows, None, {}, None)
+    (point,) = sweep_points([(run(), both)])
+    assert point.others["exponent_max"].tolist() == [1.0, 1.5]
+    (point,) = sweep_points([(run(), RunDiffusion(cut, None, {}, None))])
+    assert point.others["exponent_max"].tolist() == [1.0]
 
 
 def test_seeds_are_one_point_with_students_interval():

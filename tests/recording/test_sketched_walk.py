@@ -283,6 +283,24 @@ def test_a_walk_that_goes_back_is_broken_there(tmp_path):
     assert (whole.start, whole.length) == (0, 40)
 
 
+def test_an_end_that_was_walked_on_from_is_no_end_any_more(tmp_path):
+    """A loop that is killed after it went on, and starts again from where it had ended before."""
+    path, options = tmp_path / "t.h5", {"window": None, "sketch": 16, "origin": {}}
+    model, optimizer = start()
+    with TrajectoryRecorder(model, path, **options) as recorder:
+        walk(model, optimizer, recorder, 20)
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    recorder = TrajectoryRecorder(model, path, **options, resume=True)
+    walk(model, optimizer, recorder, 10, first=20)
+    recorder._let_go()  # as the end of the process would
+    model.load_state_dict(saved)
+    with TrajectoryRecorder(model, path, **options, resume=True) as recorder:
+        walk(model, optimizer, recorder, 10, first=20)
+    trajectory = Trajectory(path)
+    assert trajectory.resumed.tolist() == [[20, 20], [30, 20]]
+    assert trajectory.sketch.stretches() == [(0, 30), (30, 41)]
+
+
 def test_what_a_killed_loop_left_goes_on_with_its_distances(tmp_path):
     """The first position is kept beside the rows until the file is whole."""
     path = tmp_path / "t.h5"

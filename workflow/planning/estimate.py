@@ -43,13 +43,15 @@ class Needs:
         training: floating-point operations of its steps.
         noise: of the minibatches at its checkpoints.
         buffer: bytes of its window buffers while it trains.
-        kept: bytes of its files.
+        copies: bytes of the first and the last position, which a sketch needs while it trains.
+        kept: bytes of its files; of groups of parameter tensors, those that have a name.
         positions: bytes of all its positions, which the original wrote.
     """
 
     training: float
     noise: float
     buffer: int
+    copies: int
     kept: int
     positions: int
 
@@ -85,7 +87,9 @@ def needs(run: Run, network: Network, draws: int) -> Needs:
     steps, parameters = run.training["steps"], network.parameters
     step = _BACKWARD * network.forward * run.training["batch_size"]
     families = [(w["length"], steps // (w["length"] * w["stride"])) for w in run.windows]
+    spaces, numbers = 1 + len(run.recording["groups"]), run.recording["sketch"]
     grams = sum(max(count, 1) * (length - 1) ** 2 * _GRAM for length, count in families)
+    each_step = _PER_STEP + spaces * numbers * _FLOAT
     rows = sum(max(count, 1) * length for length, count in families)
     weights = rows * parameters * _FLOAT if run.recording["weights"] else 0
     saved = checkpoints(run) * parameters * _FLOAT
@@ -93,7 +97,8 @@ def needs(run: Run, network: Network, draws: int) -> Needs:
         training=step * steps,
         noise=step * draws * checkpoints(run),
         buffer=sum(length * parameters * _FLOAT for length, _ in families),
-        kept=grams + saved + steps * _PER_STEP + weights,
+        copies=2 * parameters * _FLOAT if numbers else 0,
+        kept=spaces * grams + saved + steps * each_step + weights,
         positions=steps * parameters * _FLOAT,
     )
 

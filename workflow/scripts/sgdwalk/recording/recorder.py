@@ -17,7 +17,6 @@ of every increment.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -53,6 +52,7 @@ from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.sampled_entries import SampledEntries
 from sgdwalk.recording.sketched_walk import SketchedWalk
 from sgdwalk.recording.step_numbers import Numbers, step_numbers
+from sgdwalk.recording.step_rows import StepRows
 from sgdwalk.recording.trajectory_writer import (
     EPOCH_VALUES,
     RESUMED,
@@ -65,8 +65,6 @@ from sgdwalk.recording.window_families import family_key
 # Rows of open windows wait in memory for the next resume point up to this size: a signal leaves a
 # few seconds, in which so much can still be written, and most windows close without ever being.
 UNSAVED_BYTES = 2**30
-# What was recorded outlives the program at once, and the machine after so long.
-COMMIT_SECONDS = 30.0
 
 
 class TrajectoryRecorder:
@@ -154,9 +152,7 @@ class TrajectoryRecorder:
         sums = GroupSums(chosen, self._parameters.local_sizes) if chosen else None
         self._groups = sums
         self._sketched: SketchedWalk | None = None
-        self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._steps_per_epoch, self._epoch = steps_per_epoch, 0
-        self._untold = 0
         self._closed = False
         self._process = os.getpid()
         self._ending = EndingOnLack(self._end)
@@ -177,11 +173,10 @@ class TrajectoryRecorder:
             groups=[(group.name, group.tensors) for group in chosen],
         )
         self._nothing = self._no_numbers()
-        self._row = np.zeros(1, self._layout.step_rows())
-        self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
         self._folder = parts_folder(self.path)
         self._held: RecordingFolder | None = None
         self._journal: Journal | None = None
+        self._rows: StepRows | None = None
         self._taken_up: going_on.LastPositions | None = None
         self._optimizer: OptimizerSteps | None = None
         self._windows: list[OpenWindow] = []
@@ -190,7 +185,7 @@ class TrajectoryRecorder:
             with self._ranks.together():
                 if self._ranks.first:
                     self._journal = self._open(overwrite, resume)
-                    self._write_row = self._journal.writer("steps", self._row)
+                    self._rows = StepRows(self._journal, self._layout)
             with self._ranks.together():
                 self._make_buffers(families, host_memory)
             if isinstance(resume, Mapping):
@@ -405,62 +400,35 @@ class TrajectoryRecorder:
         found: list[np.ndarray],
     ) -> None:
         assert self._journal is not None
+        assert self._rows is not None
         if self.step == 0:
             self._begin()
-        self._journal.cut("steps", self.step)  # of a step that was interrupted
-        n, row = self._layout.samples, self._cells
-        norm, *moved = found[: 1 + (self._layout.sketch > 0)]
-        entries, positions, *sketches = found[1 + len(moved) :]
-        row["loss"][0], row["told"][0] = np.nan if loss is None else loss, loss is not None
-        self._untold += loss is None
-        row["batch_size"][0] = -1 if samples is None else samples
-        row["gradient_norm"][0] = norm[0]
-        if self._probe is not None:
-            row["probe_loss"][0] = probe
-        if n:
-            row["sample_index"][0], row["sample_value"][0] = drawn, entries[:n]
-        if positions.size:
-            row["series_gradient"][0], row["series_position"][0] = entries[n:], positions
-        taken_up = None
-        if self._taken_up is not None:  # before the row: no step is without its mark
-            taken_up = self._taken_up.step_at(positions)
-            self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
-            say(f"{self.path}: {going_on.told(self.step, taken_up)}")
-            self._taken_up = None
-        if moved:
-            self._keep_increment(self._cells, moved[0], sketches)
-            if self.step == 0:
-                self._keep_start(sketches)
-            elif taken_up == self.step and self._journal.rows("last"):
-                last = self._journal.read("last")[-1]
-                for name in last.dtype.names[1:]:
-                    row[name][0] = last[name]
-        self._write_row()
-        if moved and time.monotonic() > self._next_commit:
-            self._journal.commit()
-            self._next_commit = time.monotonic() + COMMIT_SECONDS
+            self._keep_start()
+        # before the row: no step is without its mark
+        taken_up = self._mark(found) if self._taken_up is not None else None
+        at_end = taken_up == self.step
+        self._rows.write(self.step, loss, samples, probe, drawn, found, at_end)
+        if taken_up is not None:  # another end is not known yet
+            for name in ("end", "last"):
+                self._journal.cut(name, 0)
 
-    def _keep_increment(
-        self,
-        row: Mapping[str, np.ndarray] | np.ndarray,
-        moved: np.ndarray,
-        sketches: list[np.ndarray],
-    ) -> None:
-        """Put what leads to a position into its row."""
-        row["moved"][0] = moved.reshape(-1, 2)
-        row["sketch"][0] = sketches[0]
-        if self._layout.groups:
-            row["group_sketches"][0] = sketches[1:]
-
-    def _keep_start(self, sketches: list[np.ndarray]) -> None:
-        """Keep the sketch of the first position, and that itself while it is recorded."""
+    def _mark(self, found: list[np.ndarray]) -> int:
+        """Mark where the walk is taken up; which step's position that is, see `step_at`."""
         assert self._journal is not None
-        assert self._sketched is not None
-        self._journal.cut("sketch-start", 0)
-        self._journal.append("sketch-start", np.stack(sketches).astype(np.float64))
-        if self._sketched.start is not None and not self._parameters.sharded:
+        assert self._taken_up is not None
+        taken_up = self._taken_up.step_at(found[2 + (self._sketched is not None)])
+        self._journal.append("resumed", np.array((self.step, taken_up), RESUMED))
+        say(f"{self.path}: {going_on.told(self.step, taken_up)}")
+        self._taken_up = None
+        return taken_up
+
+    def _keep_start(self) -> None:
+        """Keep the first position while it is recorded: distances are from there."""
+        assert self._journal is not None
+        start = None if self._sketched is None else self._sketched.start
+        if start is not None and not self._parameters.sharded:
             self._journal.cut("first", 0)
-            self._journal.append("first", self._sketched.start.cpu().numpy())
+            self._journal.append("first", start.cpu().numpy())
 
     def _close_full(self) -> None:
         self._close_windows([window for window in self._windows if window.buffer.full])
@@ -603,11 +571,8 @@ class TrajectoryRecorder:
         if increment:
             moved, *sketches = increment
             moved, both = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.stack(sketches))
-            if self._journal is not None:
-                last = np.zeros(1, self._layout.increment_row())
-                last["step"] = self.step
-                self._keep_increment(last, moved.cpu().numpy(), list(both.cpu().numpy()))
-                self._journal.extend("last", last)
+            if self._rows is not None:
+                self._rows.write_last(self.step, moved.cpu().numpy(), list(both.cpu().numpy()))
 
     def _write_file(self, interrupted: bool, diverged_at: int | None) -> None:
         assert self._journal is not None
@@ -619,9 +584,9 @@ class TrajectoryRecorder:
             assemble(self.path, self._journal, self._layout, interrupted, diverged_at)
         else:
             say(f"{self.path}: no step was recorded, and nothing is written")
-        if self._untold:
+        if self._rows is not None and self._rows.untold:
             say(
-                f"{self.path}: at {self._untold} of {self.step} steps no loss was told; "
+                f"{self.path}: at {self._rows.untold} of {self.step} steps no loss was told; "
                 "recorder.loss(value) tells it"
             )
         self._journal.close()
