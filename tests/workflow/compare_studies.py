@@ -150,7 +150,7 @@ def _of_hdf5(name: str, path: Path) -> Iterator[tuple[str, object]]:
 
 def _of_table(name: str, path: Path) -> Iterator[tuple[str, object]]:
     with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row.get("whole_run") != "yes"]
     for column in rows[0] if rows else []:
         if column not in _VERSIONS:
             yield f"{name}: {column}", [row[column] for row in rows]
@@ -170,7 +170,7 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
 def new_place(old: str) -> str:
     """Where a value lies now."""
     if old.startswith("runs/") and "trajectory.h5" in old:
-        return old  # of format 1, as ever
+        return old.replace("/layer_grams", "/group_grams")  # of format 1, as ever
     for pattern, place in MOVED:
         old = re.sub(pattern, place, old)
     return old

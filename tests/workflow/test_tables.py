@@ -13,7 +13,9 @@ TABLES = ("exponents", "groups", "geometry", "components", "run_distances", "tai
 # What says where a row belongs, and is empty where it does not apply.
 PLACES = {"window_length", "window_start", "stride", "diverged_at", "versions", "mixed_versions"}
 PLACES |= {"run", "undefined", "step", "layer", "method", "quantity", "frame", "component"}
-PLACES |= {"run_a", "run_b", "differ"}
+PLACES |= {"run_a", "run_b", "differ", "group"}
+# Tables that have the columns of another one as well.
+COLUMNS_OF = {"groups": "exponents"}
 TEXTS = {"note", "warning"}
 # Columns that are there for some kinds of rows only, by what decides it.
 PARTIAL = {
@@ -50,11 +52,18 @@ def documented():
     return found
 
 
+@pytest.fixture
+def rows(request, table):
+    """Rows of a table of the smoke study, or of the sketched one, which has groups."""
+    return rows_of(request.getfixturevalue("sketched" if table == "groups" else "smoke"), table)
+
+
 @pytest.mark.parametrize("table", TABLES)
-def test_every_column_is_in_the_manual(smoke, table):
-    names = documented()[table]
+def test_every_column_is_in_the_manual(smoke, table, rows):
+    found = documented()
+    names = found[table] + found.get(COLUMNS_OF.get(table), [])
     known = settings(smoke) | PLACES | TEXTS
-    for column in rows_of(smoke, table)[0]:
+    for column in rows[0]:
         base = SUFFIXES.sub("", column)
         parts = (base, re.sub(r"_(null|reordered|p)$", "", base))
         if base not in known:
@@ -62,8 +71,8 @@ def test_every_column_is_in_the_manual(smoke, table):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_manual_names_columns_that_there_are(smoke, table):
-    columns = {SUFFIXES.sub("", column) for column in rows_of(smoke, table)[0]}
+def test_the_manual_names_columns_that_there_are(table, rows):
+    columns = {SUFFIXES.sub("", column) for column in rows[0]}
     for name in documented()[table]:
         assert any(fnmatch(column, name) for column in columns), name
 
@@ -79,9 +88,9 @@ def explained(column, undefined):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_an_empty_cell_has_its_reason(smoke, table):
+def test_an_empty_cell_has_its_reason(smoke, table, rows):
     known = settings(smoke) | PLACES | TEXTS
-    for row in rows_of(smoke, table):
+    for row in rows:
         for column, cell in row.items():
             if cell or SUFFIXES.sub("", column) in known:
                 continue

@@ -113,6 +113,8 @@ def report(study: Study, jobs: dict[str, int], rate: float | None) -> str:
         f"  {'largest window buffers':<28}{_size(max(n.buffer for n in each.values()))}, of "
         f"{max(each, key=lambda n: each[n].buffer)}",
         f"  {'':<28}on the GPU, in memory, or in a file, whichever they fit",
+        f"  {'largest sketch':<28}{_size(max(n.copies for n in each.values()))}, two copies of the "
+        "parameters where they are",
         f"  {'trajectories, checkpoints':<28}{_size(_total(each, 'kept'))}",
         f"  {'the original: all positions':<28}{_size(_total(each, 'positions'))}",
     ]

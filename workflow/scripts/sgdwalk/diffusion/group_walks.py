@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
+from sgdwalk.diffusion.ragged import ragged_share
 from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.components import variance_shares
@@ -55,9 +56,10 @@ def group_walks(
     found: dict[str, list[GroupWindow]] = {name: [] for name in trajectory.groups}
     missing: dict[str, dict[str, str]] = {name: {} for name in trajectory.groups}
     for whole in windows:
+        ragged = ragged_share(trajectory, whole.start, whole.length, whole.stride)
         for name, window in _of_groups(trajectory, whole):
             try:
-                found[name].append(_group_window(whole, window, signs, seed))
+                found[name].append(_group_window(whole, window, signs, seed, ragged))
             except InputError as error:  # a group may be at rest
                 missing[name][f"window from step {whole.start}, stride {whole.stride}"] = str(error)
     return {
@@ -80,11 +82,13 @@ def _of_groups(trajectory: Trajectory, whole: Window) -> list[tuple[str, Window]
     return [(name, sketched_window(trajectory, *place, name)) for name in trajectory.groups]
 
 
-def _group_window(whole: Window, window: Window, signs: int, seed: int) -> GroupWindow:
+def _group_window(
+    whole: Window, window: Window, signs: int, seed: int, ragged: float | None
+) -> GroupWindow:
     gram, stride, start = window.gram, window.stride, window.start
     shares = variance_shares(gram, COMPONENTS)["centred"]
     return GroupWindow(
-        diffusion=analyse_diffusion(gram, stride, signs, seed, start, sketched=window.sketched),
+        diffusion=analyse_diffusion(gram, stride, signs, seed, start, ragged, window.sketched),
         share_of_msd=float(gram.trace() / whole.gram.trace()),
         component_shares=shares,
     )
