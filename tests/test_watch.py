@@ -502,9 +502,7 @@ def test_a_recording_that_goes_on_is_closed(forks, tmp_path, capsys, monkeypatch
         (tmp_path / "go").touch()
         assert fork.wait() == 0
 
-    monkeypatch.setattr(
-        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
-    )
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic))
     assert main(["watch", str(path)]) == 0
     said = capsys.readouterr().out
     closed = said[said.index(f"{path}: closed, a whole file\nstep 205\n") :]
@@ -545,9 +543,7 @@ def test_an_interrupt_ends_it_quietly(tmp_path, capsys, monkeypatch):
     def interrupt(seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(
-        watch, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic)
-    )
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=interrupt, monotonic=time.monotonic))
     loop = loop_at(tmp_path / "t.h5")
     with loop.recorder:
         loop.step(5)
@@ -609,9 +605,7 @@ def test_on_a_terminal_it_redraws_in_place(tmp_path, capsys, monkeypatch, size):
         if len(loop.losses) > 200:
             loop.recorder.close()
 
-    monkeypatch.setattr(
-        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
-    )
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(watch.shutil, "get_terminal_size", lambda: os.terminal_size(size))
     assert main(["watch", str(path)]) == 0
@@ -634,9 +628,7 @@ def test_elsewhere_a_block_is_after_the_other(tmp_path, capsys, monkeypatch):
         if len(loop.losses) == 40:
             loop.recorder.close()
 
-    monkeypatch.setattr(
-        watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic)
-    )
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=go_on, monotonic=time.monotonic))
     assert main(["watch", str(path)]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said
