@@ -18,6 +18,7 @@ DIFFUSION = {
     "fig2_superdiffusion",
     "fig_longest_run",
     "figS1_long_lags",
+    "figS3_depth_and_batch",
     "figS4_learning_rate",
 }
 
@@ -53,7 +54,7 @@ def test_geometry_is_of_the_whole_walk(sketched):
 def test_tables_have_rows_of_every_window_and_group(sketched):
     rows = table(sketched, "exponents")
     assert [row["whole_run"] for row in rows] == 2 * (6 * ["no"] + ["yes"])
-    assert all(0 < float(row["sketch_error"]) <= np.sqrt(2 / 64) for row in rows)
+    assert all(0 < float(row["sketch_error"]) < 1.001 * np.sqrt(2 / 64) for row in rows)
     rows = table(sketched, "groups")
     assert [row["group"] for row in rows] == 2 * (6 * ["stem"] + 6 * ["weights"])
     names = dict(Trajectory(sketched.runs()[0] / "trajectory.h5").layers)
