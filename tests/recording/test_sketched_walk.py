@@ -419,3 +419,72 @@ def test_rows_are_all_that_grows_on_disk(tmp_path):
     names = {p.name for p in (tmp_path / "t.h5.parts").iterdir()}
     assert names == {"steps.rows", "first.rows", "sketch-start.rows", "recording.json", "lock"}
     shutil.rmtree(tmp_path / "t.h5.parts", ignore_errors=True)
+
+
+def test_a_recorder_that_records_nothing_changes_nothing_of_a_walk(tmp_path):
+    path, options = tmp_path / "t.h5", {"window": None, "sketch": 16, "origin": {}}
+    before, _, model = recorded(path)
+    for _ in range(2):
+        TrajectoryRecorder(model, path, **options, resume=True).close()
+    after = Trajectory(path)
+    assert after.steps == STEPS
+    np.testing.assert_array_equal(after.sketch.increments, before.sketch.increments)
+    np.testing.assert_array_equal(after.sketch.norms, before.sketch.norms)
+
+
+@pytest.mark.parametrize("groups", [None, {"first": "0.*"}])
+def test_a_walk_of_one_step_and_one_of_none_go_on(tmp_path, groups):
+    options = {"window": None, "sketch": 16, "origin": {}, "groups": groups}
+    model, optimizer = start()
+    path = tmp_path / "one.h5"
+    recorder = TrajectoryRecorder(model, path, **options)
+    walk(model, optimizer, recorder, 1)
+    recorder._let_go()
+    recover(path)
+    with TrajectoryRecorder(model, path, **options, resume=True) as recorder:
+        walk(model, optimizer, recorder, 3, first=1)
+    assert Trajectory(path).sketch.stretches() == [(1, 5)]
+    path = tmp_path / "none.h5"
+    TrajectoryRecorder(model, path, **options).close()
+    assert Trajectory(path).sketch is None
+    with TrajectoryRecorder(model, path, **options, resume=True) as recorder:
+        walk(model, optimizer, recorder, 3)
+    assert len(Trajectory(path).sketch) == 4
+
+
+def test_a_point_of_other_rows_is_refused(tmp_path):
+    model, optimizer = start()
+    path, options = tmp_path / "t.h5", {"window": None, "origin": {}, "resumable": True}
+    recorder = TrajectoryRecorder(model, path, sketch=16, **options)
+    walk(model, optimizer, recorder, 3)
+    point = recorder.state()
+    recorder._let_go()
+    with pytest.raises(InputError, match="stream steps: row"):
+        TrajectoryRecorder(model, path, sketch=8, resume=point, **options)
+
+
+def test_tensors_without_numbers_are_groups_that_do_not_move(tmp_path):
+    parameters = [("a", torch.ones(4)), ("none", torch.empty(0)), ("b", torch.ones(3))]
+    path = tmp_path / "t.h5"
+    with TrajectoryRecorder(parameters, path, None, sketch=4, layer_grams=True) as recorder:
+        for _ in range(3):
+            recorder.record(1.0)
+            parameters[0][1].add_(1.0)
+    groups = Trajectory(path).sketch.groups
+    assert groups["a"].norms.tolist() == [2.0] * 3
+    assert groups["none"].norms.tolist() == groups["b"].norms.tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_tiny_and_huge_steps_have_norms(tmp_path, scale):
+    tensor = torch.zeros(50)
+    path = tmp_path / "t.h5"
+    with TrajectoryRecorder([("a", tensor)], path, None, sketch=4) as recorder:
+        for _ in range(3):
+            tensor.grad = torch.full((50,), scale)
+            recorder.record(1.0)
+            tensor += scale
+    trajectory = Trajectory(path)
+    expected = scale * np.sqrt(50)
+    np.testing.assert_allclose(trajectory.sketch.norms, expected, rtol=1e-6)
+    np.testing.assert_allclose(trajectory.gradient_norm, expected, rtol=1e-6)

@@ -138,10 +138,10 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
         "layers": [(str(n), int(s)) for n, s in zip(names, sizes, strict=True)],
         # of which there are windows
         "families": layout.families if families <= {*layout.families} else sorted(families),
-        "sketch": int(file["sketch"].attrs["k"]) if "sketch" in file else 0,
         "groups": groups_of(file),
     }
     if len(steps.get("loss", ())):
+        found["sketch"] = int(file["sketch"].attrs["k"]) if "sketch" in file else 0
         index = gradients["series_index"][()].tolist() if "series_index" in gradients else []
         samples = gradients["sample_index"].shape[1] if "sample_index" in gradients else 0
         found |= {"series": index, "samples": samples, "probe": "probe_loss" in steps}
@@ -160,10 +160,10 @@ def _sketch(group: h5py.Group, steps: np.ndarray, layout: Layout) -> Iterator[_N
         if f"{prefix}start" not in group:
             continue
         name = "group_sketches" if prefix else "sketch"
-        parts = (group[f"{prefix}{key}"][()] for key in ("increments", "norms"))
-        increments, norms = parts
+        increments, norms = (group[f"{prefix}{key}"][()] for key in ("increments", "norms"))
         away = group[f"{prefix}distance_from_start"][1:]
-        moved = np.stack([norms, away], axis=-1).reshape(len(norms), -1, 2)
+        moved = np.stack([norms, away], axis=-1)
+        moved = moved if prefix else moved[:, None]
         stop = min(len(increments) + 1, len(steps))
         steps[name][1:stop], steps["moved"][1:stop, own] = increments[: stop - 1], moved[: stop - 1]
         if len(increments) == len(steps):

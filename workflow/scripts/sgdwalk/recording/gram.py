@@ -7,6 +7,7 @@ For positions ``x_0 .. x_{T-1}`` with increments ``d_i = x_{i+1} - x_i`` the Gra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _CHECK_BYTES = 2**20  # of displacements at a time: what a core's cache holds
 _PANELS = 8  # row panels of the lower triangle; 8 leave 36/64 of the full product to compute
 _PANEL_ROWS = 64  # thinner panels make slow matrix products
 _FEW = 2**16  # elements that are summed at once
+_TINY, _HUGE = 1e-30, 1e30  # between which squares of float32 keep their digits
 _STRETCH = 1024  # elements whose float32 norm is as good as its last digit
 
 
@@ -105,12 +107,8 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     Short stretches are summed in the rows' own precision and added up in float64: as exact as
     float64 throughout, and several times faster where there are many.
     """
-    if rows.device.type == "cpu":  # BLAS sums in parts, too, and is called for less
-        squares = [
-            sum(float(part.dot(part)) for part in np.split(row, range(_FEW, len(row), _FEW)))
-            for row in rows.numpy()
-        ]
-        return torch.from_numpy(np.sqrt(np.array(squares, np.float64)))
+    if rows.device.type == "cpu":
+        return torch.tensor([math.sqrt(square(row)) for row in rows.numpy()], dtype=torch.float64)
     if rows.numel() < _FEW:
         return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     whole = rows.shape[1] // _STRETCH * _STRETCH
@@ -118,6 +116,17 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     norms = torch.linalg.vector_norm(stretches, dim=2)
     parts = torch.cat([norms, rows[:, whole:]], dim=1)
     return torch.linalg.vector_norm(parts, dim=1, dtype=torch.float64)
+
+
+def square(row: np.ndarray) -> float:
+    """Squared norm of a (P,) row, good to about 2e-7 whatever P; BLAS is called for little."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = (row[i : i + _FEW] for i in range(0, len(row), _FEW))
+        found = sum(float(part.dot(part)) for part in parts)
+    if _TINY < found < _HUGE:
+        return found
+    wide = row.astype(np.float64)  # squares of float32 are zero or infinite early
+    return float(wide.dot(wide))
 
 
 def _finish(

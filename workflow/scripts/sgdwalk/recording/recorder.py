@@ -561,7 +561,7 @@ class TrajectoryRecorder:
                     f"one every {window.stride}: {kept}"
                 )
         self._close_windows(self._windows)
-        if not self.step or self._parameters.change() is not None:
+        if not self.step or self._taken_up is not None or self._parameters.change() is not None:
             return
         entries, *increment = self._numbers.end(self.step)
         if len(entries):

@@ -101,24 +101,33 @@ class Journal:
         stream = self._streams.get(name)
         if stream is None:
             stream = self._streams[name] = self._begin(name, shape, rows.dtype)
+        self._check(name, rows)
+        # by place: rows that were written but not counted, as the program was interrupted in
+        # between, or the part of a row that the disk still took, are written over
+        _write(stream.descriptor, rows, stream.header + stream.rows * stream.row_bytes)
+        stream.rows += len(rows)
+
+    def _check(self, name: str, rows: np.ndarray) -> None:
+        stream, shape = self._streams[name], rows.shape[1:]
         if shape != stream.shape or rows.dtype != stream.dtype:
             raise InputError(
                 f"stream {name}: row {shape} {rows.dtype}; "
                 f"allowed: {stream.shape} {stream.dtype} as the rows before"
             )
-        # by place: rows that were written but not counted, as the program was interrupted in
-        # between, or the part of a row that the disk still took, are written over
-        _write(stream.descriptor, rows, stream.header + stream.rows * stream.row_bytes)
-        stream.rows += len(rows)
 
     def writer(self, name: str, row: np.ndarray) -> Callable[[], None]:
         """What appends one row to a stream every time it is called: as `row`, (1,), is then.
 
         Args:
             name: of the stream.
-            row: of a structured type; looked at but once.
+            row: of a structured type.
+
+        Raises:
+            InputError: if the stream there is has rows of another type.
         """
         data, size = row.view(np.uint8).data, row.nbytes
+        if name in self._streams:
+            self._check(name, row)
 
         def write() -> None:
             stream = self._streams.get(name)

@@ -100,9 +100,9 @@ class Buckets:
 
     def __init__(self, size: int, k: int, seed: int, dtype: torch.dtype, device: torch.device):
         self.k = k
-        # a smaller network is one block
-        self._block = k * -(-min(size, max(_BLOCK, k)) // k)
-        blocks = -(-size // self._block)
+        # a smaller network is one block, and so is none
+        self._block = k * -(-max(1, min(size, max(_BLOCK, k))) // k)
+        blocks = max(1, -(-size // self._block))
         # streams of bit generators, unlike numpy's distributions, do not change with its versions
         draw = np.random.PCG64(seed).random_raw
         signs = np.unpackbits(draw(-(-self._block // 64)).view(np.uint8))[: self._block]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sgdwalk.errors import InputError
-from sgdwalk.recording.gram import row_norms
+from sgdwalk.recording.gram import row_norms, square
 from sgdwalk.recording.parameter_set import ParameterSet, Piece
 from sgdwalk.recording.room import gigabytes, is_lack
 from sgdwalk.recording.sketch import Buckets
@@ -182,8 +182,8 @@ class SmallWalk:
                 np.subtract(position, self._start, out=self._away)
             norms, sketches = [], []
             for parts, ways, buckets in self._walks:
-                norms.append(math.sqrt(sum(part.dot(part) for part, _ in parts)))
-                norms.append(math.sqrt(sum(way.dot(way) for way in ways)))
+                norms.append(math.sqrt(sum(square(part) for part, _ in parts)))
+                norms.append(math.sqrt(sum(map(square, ways))))
                 sketches.append(buckets.of_small(parts))
         return [np.array(norms), *sketches]
 

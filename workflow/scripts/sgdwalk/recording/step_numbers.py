@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sgdwalk.recording.gram import row_norms
+from sgdwalk.recording.gram import row_norms, square
 from sgdwalk.recording.parameter_set import ParameterSet
 from sgdwalk.recording.ranks import Part
 from sgdwalk.recording.sampled_entries import SampledEntries
@@ -136,7 +136,7 @@ class SmallStepNumbers(StepNumbers):
             self._flat /= scale.to(self._flat.device)
         drawn, kept = self._entries.next_indices()
         entries = values.take(kept)
-        norms: list[Part] = [np.array([math.sqrt(values.dot(values))])]
+        norms: list[Part] = [np.array([math.sqrt(square(values))])]
         for row in gradients:
             row.copy_(self._flat)
         self._parameters.positions(self._flat)

@@ -95,6 +95,7 @@ class StepRows:
         row = np.zeros(1, self._layout.increment_row())
         row["step"] = step
         self._put_increment(row, moved, sketches)
+        self._journal.cut("last", 0)
         self._journal.extend("last", row)
 
     def _put_increment(
