@@ -150,7 +150,7 @@ def test_complex_numbers_are_two():
 def test_what_is_refused():
     parameters = [torch.ones(3), torch.ones(4)]
     for k in (0, -1, 2.5, "many"):
-        with pytest.raises(InputError, match=r"sketch: .*allowed: a whole number from 1 on"):
+        with pytest.raises(InputError, match=r"sketch: .*allowed: a whole number from 1 to"):
             Sketch(parameters, k)
     with pytest.raises(InputError, match="seed: -1; allowed"):
         Sketch(parameters, 4, seed=-1)
@@ -158,3 +158,19 @@ def test_what_is_refused():
         Sketch([], 4)
     with pytest.raises(InputError, match=r"tensors of \[3\] numbers; allowed: of \[3, 4\]"):
         Sketch(parameters, 4).apply([torch.ones(3)])
+    for given in (torch.nn.Linear(2, 2), torch.nn.Linear(2, 2).named_parameters(), [np.ones(3)]):
+        with pytest.raises(
+            InputError, match=r"sketch: a .*; allowed: tensors, as model.parameters"
+        ):
+            Sketch(given, 4)
+
+
+def test_sparse_and_conjugate_tensors_are_numbers_as_well():
+    dense = torch.tensor([[0.0, 2.0], [0.0, -1.0]])
+    np.testing.assert_array_equal(
+        Sketch([dense], 3).apply([dense.to_sparse()]), Sketch([dense], 3).apply([dense])
+    )
+    z = torch.tensor([1 + 2j, -3j])
+    np.testing.assert_array_equal(
+        Sketch([z], 3).apply([z.conj()]), Sketch([z], 3).apply([z.conj().resolve_conj()])
+    )

@@ -1,5 +1,6 @@
 """A walk that is kept as its sketch: against snapshots, beside windows, broken, resumed."""
 
+import json
 import shutil
 from itertools import pairwise
 
@@ -13,7 +14,8 @@ from sgdwalk.recording import room, row_streams, sketched_walk, step_numbers
 from sgdwalk.recording.analysed_windows import analysed_windows, longest_window, sketched_window
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.recover import recover
-from sgdwalk.recording.sketch import Sketch
+from sgdwalk.recording.row_buffer import RowBuffer
+from sgdwalk.recording.sketch import Buckets, Sketch
 from sgdwalk.recording.trajectory import Trajectory
 
 STEPS = 60
@@ -172,6 +174,9 @@ def test_what_groups_are_refused(tmp_path):
         ({"a": []}, "groups: a: no pattern"),
         ({"a/b": "*"}, "groups: name 'a/b'; allowed"),
         ({"": "*"}, "groups: name ''; allowed"),
+        (["*"], "groups: a list; allowed: a dict of patterns by name"),
+        ({"a": 1}, "groups: a: 1; allowed: a pattern, or a list of them"),
+        ({"a": ["*", 3]}, r"groups: a: \['\*', 3\]; allowed: a pattern"),
     ):
         with pytest.raises(InputError, match=said):
             TrajectoryRecorder(model, tmp_path / "t.h5", groups=groups)
@@ -182,11 +187,13 @@ def test_what_groups_are_refused(tmp_path):
 
 def test_what_sketches_are_refused(tmp_path, monkeypatch):
     model, _ = start()
-    for k in (0, -3, 1.5, True):
-        with pytest.raises(InputError, match=r"sketch: .*; allowed: a whole number from 1 on"):
+    for k in (0, -3, 1.5, True, 10**12):
+        with pytest.raises(InputError, match=r"sketch: .*; allowed: a whole number from 1 to"):
             TrajectoryRecorder(model, tmp_path / "t.h5", sketch=k)
     with pytest.raises(InputError, match="window: None; allowed with a sketch, as sketch=1024"):
         TrajectoryRecorder(model, tmp_path / "t.h5", None)
+    with pytest.raises(InputError, match="weights: True; allowed with windows"):
+        TrajectoryRecorder(model, tmp_path / "t.h5", None, sketch=4, weights=True)
     monkeypatch.setattr(room, "free_host_memory", lambda: 13_000)
     with pytest.raises(
         InputError, match=r"sketch: 2 copies of 1650 .* need 1\.32e-05 GB of memory"
@@ -488,3 +495,113 @@ def test_tiny_and_huge_steps_have_norms(tmp_path, scale):
     expected = scale * np.sqrt(50)
     np.testing.assert_allclose(trajectory.sketch.norms, expected, rtol=1e-6)
     np.testing.assert_allclose(trajectory.gradient_norm, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small", "in chunks"])
+def test_an_interrupt_while_a_step_is_summed_leaves_nothing_in_the_next(
+    tmp_path, monkeypatch, small
+):
+    if not small:
+        monkeypatch.setattr(step_numbers, "_SMALL", 0)
+    model, optimizer = start()
+    path = tmp_path / "t.h5"
+    kind = Buckets
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with TrajectoryRecorder(model, path, window=30, sketch=16, origin={}) as recorder:
+        one = walk(model, optimizer, recorder, 10)
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "of_small" if small else "take", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                walk(model, optimizer, recorder, 1, first=10)
+        two = walk(model, optimizer, recorder, 20, first=10)
+    places = np.concatenate([one[:-1], two])
+    trajectory = Trajectory(path)
+    assert_is_of(trajectory.sketch, places, sketch_of(places.shape[1]))
+    steps = np.diff(places[:30], axis=0)
+    gram = trajectory.windows[0].gram
+    np.testing.assert_allclose(gram, steps @ steps.T, atol=1e-5 * np.trace(gram) / 29)
+
+
+def test_an_interrupt_while_a_position_is_kept_breaks_the_sketch_and_not_the_window(
+    tmp_path, monkeypatch
+):
+    model, optimizer = start()
+    path = tmp_path / "t.h5"
+    walk_of = sketched_walk.SmallWalk
+
+    def stopped(self, position, step):
+        self._walk.at = None
+        raise KeyboardInterrupt
+
+    with TrajectoryRecorder(model, path, window=30, sketch=16, origin={}) as recorder:
+        one = walk(model, optimizer, recorder, 10)
+        with monkeypatch.context() as patch:
+            patch.setattr(walk_of, "go_on", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                walk(model, optimizer, recorder, 1, first=10)
+        two = walk(model, optimizer, recorder, 20, first=10)
+    places = np.concatenate([one[:-1], two])
+    trajectory = Trajectory(path)
+    assert trajectory.sketch.stretches() == [(0, 10), (10, 31)]
+    steps = np.diff(places[:30], axis=0)
+    gram = trajectory.windows[0].gram
+    np.testing.assert_allclose(gram, steps @ steps.T, atol=1e-5 * np.trace(gram) / 29)
+
+
+def test_an_interrupt_after_a_window_is_closed_does_not_close_it_twice(tmp_path, monkeypatch):
+    model, optimizer = start()
+    path = tmp_path / "t.h5"
+    clear = RowBuffer.clear
+
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    with TrajectoryRecorder(model, path, window=10, origin={}) as recorder:
+        walk(model, optimizer, recorder, 9)
+        with monkeypatch.context() as patch:
+            patch.setattr(RowBuffer, "clear", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                walk(model, optimizer, recorder, 1, first=9)
+        walk(model, optimizer, recorder, 10, first=10)
+    assert RowBuffer.clear is clear
+    assert [w.start for w in Trajectory(path).windows] == [0, 10]
+
+
+def test_a_point_that_the_disk_did_not_take_is_written_by_the_next(tmp_path, monkeypatch):
+    model, optimizer = start()
+    path, options = tmp_path / "t.h5", {"window": None, "sketch": 16, "origin": {}}
+    recorder = TrajectoryRecorder(model, path, resumable=True, **options)
+    walk(model, optimizer, recorder, 5)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(row_streams, "_write", full)
+        with pytest.raises(OSError, match="No space"):
+            recorder.state()
+    point = recorder.state()
+    assert point["lengths"]["previous-4"] == 1
+
+
+def test_layers_that_an_older_recorder_left_are_recovered_as_groups(tmp_path):
+    """Its streams were named otherwise, and its layout did not tell of groups."""
+    model, optimizer = start()
+    path = tmp_path / "t.h5"
+    recorder = TrajectoryRecorder(model, path, window=10, layer_grams=True, origin={})
+    walk(model, optimizer, recorder, 15)
+    recorder._let_go()
+    folder = tmp_path / "t.h5.parts"
+    for stream in folder.glob("groups-*.rows"):
+        stream.rename(folder / stream.name.replace("groups-", "layers-"))
+    told = json.loads((folder / "recording.json").read_text())
+    del told["groups"], told["sketch"]
+    (folder / "recording.json").write_text(json.dumps(told))
+    trajectory = recover(path)
+    grams = trajectory.group_grams(trajectory.windows[0])
+    assert list(grams) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    whole = trajectory.windows[0].gram
+    np.testing.assert_allclose(sum(grams.values()), whole, rtol=1e-9)

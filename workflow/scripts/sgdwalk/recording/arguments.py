@@ -12,6 +12,7 @@ import torch
 from sgdwalk.errors import InputError
 
 MIN_POSITIONS = 3  # of a window: two increments; fewer say nothing
+MOST_NUMBERS = 10**7  # of a sketch: more are no sketch
 Number = torch.Tensor | float
 
 
@@ -48,14 +49,15 @@ def checked_samples(samples: int | None, where: str) -> int | None:
     raise InputError(f"{where}: {samples!r} samples; allowed: 1 or more, or None")
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
-    """Refuse what is no whole number from `least` on.
+def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number from `least` on, to `most` if there is one.
 
     Raises:
         InputError: names the argument.
     """
-    if not _is_whole(value, least):
-        raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} on")
+    if not _is_whole(value, least) or (most is not None and value > most):
+        to = "on" if most is None else f"to {most}"
+        raise InputError(f"{name}: {value!r}; allowed: a whole number from {least} {to}")
 
 
 def checked_families(
@@ -67,7 +69,7 @@ def checked_families(
         InputError: for windows that are too short, or named twice; for neither windows nor sketch.
     """
     if sketch is not None:
-        check_whole("sketch", sketch, 1)
+        check_whole("sketch", sketch, 1, MOST_NUMBERS)
     if window is None:
         if sketch is None:
             raise InputError("window: None; allowed with a sketch, as sketch=1024")

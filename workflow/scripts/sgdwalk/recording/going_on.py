@@ -64,7 +64,7 @@ def take_up(held: RecordingFolder, path: Path, layout: Layout) -> Layout | None:
         InputError: if the walk is one of other parameters or windows.
     """
     if held.left:
-        before = Layout.of(held.read_layout())
+        before = read_layout(held)
         _compare(layout, before, held.path)
         journal = Journal(held.path)
         if journal.rows("resumed"):  # a mark comes before its step, which may have been cut off
@@ -83,6 +83,22 @@ def take_up(held: RecordingFolder, path: Path, layout: Layout) -> Layout | None:
     journal.close()
     held.write_layout(layout.described())
     return layout
+
+
+def read_layout(held: RecordingFolder) -> Layout:
+    """The layout of a recording that was cut off.
+
+    Raises:
+        InputError: if there is none.
+    """
+    described = held.read_layout()
+    layers = sorted(held.path.glob("layers-*.rows"))  # of before there were groups: each was one
+    if layers and "groups" not in described:
+        described["groups"] = [(name, [i]) for i, (name, _) in enumerate(described["layers"])]
+        held.write_layout(described)
+    for stream in layers:
+        stream.rename(stream.with_name(stream.name.replace("layers-", "groups-", 1)))
+    return Layout.of(described)
 
 
 def _compare(now: Layout, before: Layout, where: Path) -> None:
@@ -138,8 +154,9 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
         "layers": [(str(n), int(s)) for n, s in zip(names, sizes, strict=True)],
         # of which there are windows
         "families": layout.families if families <= {*layout.families} else sorted(families),
-        "groups": groups_of(file),
     }
+    if "groups" in file or len(file["windows"]):  # files of before there were groups may show none
+        found["groups"] = groups_of(file)
     if len(steps.get("loss", ())):
         found["sketch"] = int(file["sketch"].attrs["k"]) if "sketch" in file else 0
         index = gradients["series_index"][()].tolist() if "series_index" in gradients else []

@@ -39,8 +39,12 @@ def chosen_groups(globs: Globs | None, names: Sequence[str], each: bool) -> list
         InputError: for a group without a tensor, or two of one name.
     """
     groups = []
+    if globs is not None and not isinstance(globs, Mapping):
+        raise InputError(f"groups: a {type(globs).__name__}; allowed: a dict of patterns by name")
     for group, told in (globs or {}).items():
-        patterns = [told] if isinstance(told, str) else list(told)
+        patterns = [told] if isinstance(told, str) else told
+        if not isinstance(patterns, Sequence) or not all(isinstance(p, str) for p in patterns):
+            raise InputError(f"groups: {group}: {told!r}; allowed: a pattern, or a list of them")
         if not isinstance(group, str) or not group.strip(".") or "/" in group:
             raise InputError(f"groups: name {group!r}; allowed: names without '/'")
         for pattern in patterns:

@@ -145,7 +145,10 @@ class OpenWindow:
         gram, groups, raw = (f"{kind}-{self.family}" for kind in ("gram", "groups", "weights"))
         before: np.ndarray = np.zeros(0, np.int64)
         if journal.rows(self.closed):
-            before = journal.read(self.closed)["length"]
+            rows = journal.read(self.closed)
+            if rows["start"][-1] == self.start:  # an interrupt came after it was closed
+                return
+            before = rows["length"]
         # numbers of a window whose closing was interrupted are cut away
         numbers = int(np.sum((before - 1) ** 2))
         journal.cut(gram, numbers)

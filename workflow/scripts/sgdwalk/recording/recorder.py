@@ -145,6 +145,8 @@ class TrajectoryRecorder:
         self.ended: str | None = None
         self._parameters = ParameterSet(model)
         self._ranks = Ranks(model, self._parameters.sharded, self._parameters.device)
+        if weights and not families:
+            raise InputError("weights: True; allowed with windows, whose positions they are")
         if weights and self._parameters.sharded:
             raise InputError("weights: True; allowed: False where processes hold parts of them")
         self._weights, self._probe, self._resumable = weights, probe, resumable
@@ -372,12 +374,12 @@ class TrajectoryRecorder:
                 self._write_step(value, samples, probe, drawn, found)
         if self.ended is not None and not self._ranks.shared:
             return
+        self._numbers.written(self.step)
         diverged = value is not None and not np.isfinite(value)
         if self._gradients is not None:
             self._gradients.count += 1
         for window in due:
             window.buffer.count += not diverged
-        self._numbers.written(self.step)
         self.step += 1
         # only now: an interrupt in this, which may be long, finds the step complete
         if diverged:
@@ -502,9 +504,9 @@ class TrajectoryRecorder:
         if self._sketched is not None and self._sketched.at is not None:
             kept = [name for name in self._journal.lengths() if name.startswith("previous-")]
             name = f"previous-{self._sketched.at}"
-            if name not in kept:
+            if not self._journal.rows(name):
                 self._journal.append(name, self._sketched.previous.cpu().numpy())
-                for older in kept:
+                for older in set(kept) - {name}:
                     self._journal.drop(older)
 
     def _restore(self, state: Mapping[str, Any]) -> None:

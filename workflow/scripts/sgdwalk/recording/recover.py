@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from sgdwalk.errors import InputError, first_line
+from sgdwalk.recording.going_on import read_layout
 from sgdwalk.recording.recording_folder import RecordingFolder, parts_folder
 from sgdwalk.recording.room import is_lack
 from sgdwalk.recording.row_streams import Journal
 from sgdwalk.recording.trajectory import Trajectory
-from sgdwalk.recording.trajectory_writer import Layout, assemble, first_diverged
+from sgdwalk.recording.trajectory_writer import assemble, first_diverged
 
 
 def recover(path: str | Path) -> Trajectory:
@@ -40,7 +41,7 @@ def recover(path: str | Path) -> Trajectory:
         if not held.left:
             raise InputError(f"{path}: {there}, and no step was recorded in {folder}")
         held.remove_unfinished(path)
-        layout = Layout.of(held.read_layout())
+        layout = read_layout(held)
         journal = Journal(folder)
         try:
             _check_in_the_way(path, journal)

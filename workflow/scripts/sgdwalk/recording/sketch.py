@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from sgdwalk.errors import InputError
-from sgdwalk.recording.arguments import check_whole
+from sgdwalk.recording.arguments import MOST_NUMBERS, check_whole
 
 _BLOCK = 2**17  # about so many parameters in a block: what is added up stays in a core's cache
 
@@ -32,8 +32,8 @@ class Sketch:
     """The map of P parameters to k numbers.
 
     Args:
-        parameters: tensors, as ``model.parameters()`` gives them; only their sizes matter here. A
-            complex number counts as two.
+        parameters: tensors, as ``model.parameters()`` gives them; those that are trained, if it is
+            to be the map of a recorder. Only their sizes matter; a complex number counts as two.
         k: numbers of a sketch.
         seed: of signs and buckets, which are the same on every machine.
 
@@ -47,9 +47,9 @@ class Sketch:
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], k: int, seed: int = 0):
-        check_whole("sketch", k, 1)
+        check_whole("sketch", k, 1, MOST_NUMBERS)
         check_whole("seed", seed, 0)
-        self._sizes = [_reals(p) for p in parameters]
+        self._sizes = [_reals(p) for p in _tensors(parameters)]
         self.size, self.k, self.seed = sum(self._sizes), int(k), int(seed)
         if not self.size:
             raise InputError("sketch: of no parameters; allowed: at least one")
@@ -70,7 +70,7 @@ class Sketch:
         Raises:
             InputError: for other tensors.
         """
-        given = [t.detach() for t in tensors]
+        given = [t.detach() for t in _tensors(tensors)]
         if [_reals(t) for t in given] != self._sizes:
             raise InputError(
                 f"sketch: tensors of {[_reals(t) for t in given]} numbers; allowed: of "
@@ -81,7 +81,11 @@ class Sketch:
             self._buckets[device] = Buckets(self.size, self.k, self.seed, torch.float64, device)
         buckets, place = self._buckets[device], 0
         for tensor in given:
-            flat = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).reshape(-1)
+            if tensor.layout is not torch.strided:
+                tensor = tensor.to_dense()
+            if tensor.is_complex():
+                tensor = torch.view_as_real(tensor.resolve_conj())
+            flat = tensor.reshape(-1)
             buckets.add(flat.to(device), place)
             place += flat.numel()
         return buckets.take().cpu().numpy()
@@ -118,6 +122,7 @@ class Buckets:
         self._cells = torch.zeros(self._block, dtype=dtype, device=device)
         if blocks == 1 and device.type == "cpu":
             self._arrays = self._cells.numpy(), self._signs.numpy(), order
+        self._clean = True
         self._parts: dict[tuple[int, int], list[tuple[slice, torch.Tensor, torch.Tensor, int]]] = {}
 
     def add(self, part: torch.Tensor, place: int) -> None:
@@ -127,6 +132,7 @@ class Buckets:
             part: (n,) consecutive ones.
             place: of the first among all P.
         """
+        self._clean = False
         key = (place, len(part))
         if key not in self._parts:
             self._parts[key] = self._plan(place, len(part))
@@ -152,10 +158,16 @@ class Buckets:
             start += length
         return pieces
 
+    def clear(self) -> None:
+        """Forget what was added and not taken, as an interrupt leaves it."""
+        if not self._clean:
+            self._cells.zero_()
+            self._clean = True
+
     def take(self) -> torch.Tensor:
         """(k,) sums of what was added, which is then forgotten."""
         sums = self._cells.index_select(0, self._order).view(-1, self.k).sum(0)
-        self._cells.zero_()
+        self.clear()
         return sums
 
     def of_small(self, parts: Iterable[tuple[np.ndarray, int]]) -> np.ndarray:
@@ -169,6 +181,16 @@ class Buckets:
             own = slice(place, place + len(part))
             np.multiply(part, signs[own], out=cells[own])
         return cells.take(order).reshape(-1, self.k).sum(axis=0)
+
+
+def _tensors(given: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    found = list(given) if isinstance(given, Iterable) else [given]
+    for item in found:
+        if not isinstance(item, torch.Tensor):
+            raise InputError(
+                f"sketch: a {type(item).__name__}; allowed: tensors, as model.parameters() gives"
+            )
+    return found
 
 
 def _reals(tensor: torch.Tensor) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sgdwalk.errors import InputError
 
@@ -71,8 +72,9 @@ class SketchedPath:
         Raises:
             InputError: if the walk does not hold them all, or is broken there.
         """
+        whole = all(isinstance(n, int | np.integer) for n in (start, length, stride))
         last = start + (length - 1) * stride
-        if min(start, stride - 1, length - 2) < 0 or last >= len(self):
+        if not whole or min(start, stride - 1, length - 2) < 0 or last >= len(self):
             raise InputError(
                 f"sketch: {length} positions from {start}, {stride} apart; allowed: 2 or more of "
                 f"{len(self)}"
@@ -96,7 +98,7 @@ class SketchedPath:
         steps = self.steps(start, length, stride)
         return steps @ steps.T
 
-    def positions(self, steps: np.ndarray) -> np.ndarray:
+    def positions(self, steps: ArrayLike) -> np.ndarray:
         """(n, k) sketches of positions, in the space that walks of one network share.
 
         Args:
@@ -105,7 +107,7 @@ class SketchedPath:
         Raises:
             InputError: if one is not held, or the walk is broken before it.
         """
-        steps = np.asarray(steps)
+        steps = np.atleast_1d(np.asarray(steps, dtype=np.int64))
         stretches = self.stretches()
         stop = stretches[0][1] if stretches and stretches[0][0] == 0 else 1
         if steps.size and not 0 <= steps.min() <= steps.max() < stop:

@@ -100,6 +100,7 @@ class SketchedWalk:
             self.previous.fill_(torch.nan)
         norms, sketches = [], []
         for pieces, buckets in zip(self._pieces, self._buckets, strict=True):
+            buckets.clear()
             parts = [self._add(piece, position, buckets) for piece in pieces]
             norms.append(torch.stack([*parts, self._none]).square().sum(0).sqrt())
             sketches.append(buckets.take())
