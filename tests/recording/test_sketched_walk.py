@@ -605,3 +605,44 @@ def test_layers_that_an_older_recorder_left_are_recovered_as_groups(tmp_path):
     assert list(grams) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     whole = trajectory.windows[0].gram
     np.testing.assert_allclose(sum(grams.values()), whole, rtol=1e-9)
+
+
+def test_another_position_with_the_same_coordinates_is_not_joined(tmp_path):
+    """A few coordinates of every tensor agree where sparse steps are taken up elsewhere."""
+    path = tmp_path / "t.h5"
+    tensor = torch.zeros(100)
+    with TrajectoryRecorder([("a", tensor)], path, None, sketch=4) as recorder:
+        for _ in range(5):
+            recorder.record(1.0)
+            tensor += 1.0
+    known = Trajectory(path).gradients["series_index"]
+    other = tensor.clone()
+    other[np.setdiff1d(np.arange(100), known)] += 3.0
+    with TrajectoryRecorder([("a", other)], path, None, sketch=4, resume=True) as recorder:
+        recorder.record(1.0)
+        recorder.record(1.0)
+    trajectory = Trajectory(path)
+    assert trajectory.resumed.tolist() == [[5, 5]]
+    assert trajectory.sketch.stretches() == [(0, 5), (5, 8)]
+
+
+def test_an_apply_that_was_refused_leaves_nothing_in_the_next(monkeypatch):
+    sketch = Sketch([torch.ones(3), torch.ones(2)], 2)
+    expected = sketch.apply([torch.ones(3), torch.ones(2)])
+    take = Buckets.take
+
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Buckets, "take", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        sketch.apply([torch.ones(3), torch.ones(2)])
+    monkeypatch.setattr(Buckets, "take", take)
+    np.testing.assert_array_equal(sketch.apply([torch.ones(3), torch.ones(2)]), expected)
+
+
+def test_a_sketch_of_few_numbers_is_recorded_and_not_analysed(tmp_path):
+    trajectory, _, _ = recorded(tmp_path / "t.h5", sketch=8)
+    assert trajectory.sketch.gram(0, 30).shape == (29, 29)
+    assert analysed_windows(trajectory) == []
+    assert longest_window(trajectory, 1000) is None

@@ -13,7 +13,7 @@ from planning.schema import complete, config_schema, suggestion
 from planning.settings import Settings
 from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
-from sgdwalk.recording.window_families import families_that_fit
+from sgdwalk.recording.window_families import LEAST_NUMBERS, families_that_fit
 from sgdwalk.user_code import is_factory
 
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
@@ -178,6 +178,10 @@ def _settled(
 
 def _check(run: Run, where: str) -> None:
     families, sketch = run.recording["windows"], run.recording["sketch"]
+    if 0 < sketch < LEAST_NUMBERS:
+        raise InputError(
+            f"{where}.recording.sketch: {sketch}; allowed: 0 for none, or {LEAST_NUMBERS} and more"
+        )
     if not families and not sketch:
         raise InputError(
             f"{where}.recording: neither windows nor a sketch; allowed: one of recording.windows "

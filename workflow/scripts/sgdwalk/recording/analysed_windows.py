@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sgdwalk.recording.trajectory import Trajectory, Window
-from sgdwalk.recording.window_families import LEAST_ANALYSED, without_remnants
+from sgdwalk.recording.window_families import LEAST_ANALYSED, LEAST_NUMBERS, without_remnants
 
 LENGTH = 500  # positions of the windows of a walk that was recorded without any
 
@@ -43,8 +43,11 @@ def unbroken(trajectory: Trajectory) -> list[tuple[int, int]]:
     """First position and number of positions of every unbroken part of a sketched walk.
 
     Only positions with a loss count, not that after the last step; and parts that are long enough.
+    None where the sketch has too few numbers for its error to be known.
     """
     assert trajectory.sketch is not None
+    if trajectory.sketch.k < LEAST_NUMBERS and not trajectory.sketch.exact:
+        return []
     stop = trajectory.steps if trajectory.diverged_at is None else trajectory.diverged_at
     parts = [(a, min(b, stop) - a) for a, b in trajectory.sketch.stretches()]
     return [(a, length) for a, length in parts if length >= LEAST_ANALYSED]

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from sgdwalk.errors import InputError
 from sgdwalk.files import hdf5
 from sgdwalk.recording.recording_folder import holder_of, parts_folder
 from sgdwalk.recording.row_streams import read_header, row_bytes
@@ -189,7 +190,11 @@ class _Files:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._layout = Layout.of(json.loads((folder / "recording.json").read_text()))
+        told = folder / "recording.json"
+        try:
+            self._layout = Layout.of(json.loads(told.read_text()))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{told}: not readable ({error!r})") from error
         self._begin()
 
     def _begin(self) -> None:

@@ -408,11 +408,8 @@ class TrajectoryRecorder:
             self._keep_start()
         # before the row: no step is without its mark
         taken_up = self._mark(found) if self._taken_up is not None else None
-        at_end = taken_up == self.step
-        self._rows.write(self.step, loss, samples, probe, drawn, found, at_end)
-        if taken_up is not None:  # another end is not known yet
-            for name in ("end", "last"):
-                self._journal.cut(name, 0)
+        digest = "" if taken_up is None else self._numbers.digest()
+        self._rows.write(self.step, loss, samples, probe, drawn, found, taken_up, digest)
 
     def _mark(self, found: list[np.ndarray]) -> int:
         """Mark where the walk is taken up; which step's position that is, see `step_at`."""
@@ -574,7 +571,8 @@ class TrajectoryRecorder:
             moved, *sketches = increment
             moved, both = self._ranks.sum_of_squares(moved), self._ranks.sum(torch.stack(sketches))
             if self._rows is not None:
-                self._rows.write_last(self.step, moved.cpu().numpy(), list(both.cpu().numpy()))
+                every, digest = list(both.cpu().numpy()), self._numbers.digest()
+                self._rows.write_last(self.step, moved.cpu().numpy(), every, digest)
 
     def _write_file(self, interrupted: bool, diverged_at: int | None) -> None:
         assert self._journal is not None

@@ -80,6 +80,7 @@ class Sketch:
         if device not in self._buckets:
             self._buckets[device] = Buckets(self.size, self.k, self.seed, torch.float64, device)
         buckets, place = self._buckets[device], 0
+        buckets.clear()
         for tensor in given:
             if tensor.layout is not torch.strided:
                 tensor = tensor.to_dense()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -96,6 +97,13 @@ class StepNumbers:
         if self._walk is not None and self._position is not None:
             self._walk.go_on(self._position, step)
 
+    def digest(self) -> str:
+        """What tells this process's part of the last position from others."""
+        if self._position is None:
+            return ""
+        values = self._position.cpu().numpy()
+        return hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()
+
     def end(self, step: int) -> list[torch.Tensor]:
         """Of the position after the last step.
 
@@ -106,6 +114,7 @@ class StepNumbers:
             (C,) entries of it; and of a sketched walk what `SketchedWalk.step` says.
         """
         self._parameters.positions(self._flat)
+        self._position = self._flat
         moved = [] if self._walk is None else self._walk.step(self._flat, step)
         return [self._entries.of_position(self._flat), *moved]
 
@@ -158,6 +167,7 @@ class SmallStepNumbers(StepNumbers):
     def end(self, step: int) -> list[torch.Tensor]:
         """As `StepNumbers.end`."""
         self._parameters.positions(self._flat)
+        self._position = self._flat
         moved = [] if self._walk is None else self._small_walk.step(self._array, step)
         return [torch.from_numpy(a) for a in (self._array.take(self._series), *moved)]
 

@@ -40,7 +40,8 @@ class StepRows:
         probe: float,
         drawn: np.ndarray | None,
         found: Sequence[np.ndarray],
-        at_end: bool,
+        taken_up: int | None,
+        digest: str,
     ) -> None:
         """Write the row of a step.
 
@@ -51,7 +52,9 @@ class StepRows:
             probe: loss of the fixed probe batch.
             drawn: (n,) indices of the entries of the gradient.
             found: arrays of `Numbers`, over all processes.
-            at_end: whether the walk goes on where what was recorded before it ended.
+            taken_up: what `LastPositions.step_at` found for the first step of a recording that goes
+                on; None for any other.
+            digest: of the position then, see `StepNumbers.digest`.
 
         Raises:
             OSError: if the disk does not take it.
@@ -74,26 +77,40 @@ class StepRows:
             if step == 0:
                 self._journal.cut("sketch-start", 0)
                 self._journal.append("sketch-start", np.stack(sketches).astype(np.float64))
-            if at_end and self._journal.rows("last"):
-                last = self._journal.read("last")[-1]
-                for name in last.dtype.names[1:]:
-                    row[name][0] = last[name]
+            if taken_up == step:
+                self._take_last(step, digest)
+        if taken_up is not None:  # another end is not known yet
+            for name in ("end", "last"):
+                self._journal.cut(name, 0)
         self._append()
         self.untold += loss is None
         if sketched and time.monotonic() > self._next_commit:
             self._journal.commit()
             self._next_commit = time.monotonic() + COMMIT_SECONDS
 
-    def write_last(self, step: int, moved: np.ndarray, sketches: Sequence[np.ndarray]) -> None:
+    def _take_last(self, step: int, digest: str) -> None:
+        """Put the increment after the last step into the row of the step that goes on there."""
+        if not self._journal.rows("last"):
+            return
+        last = self._journal.read("last")[-1]
+        if last["step"] == step and last["digest"].decode() == digest:
+            for name in ("moved", "sketch", "group_sketches"):
+                if name in self._cells:
+                    self._cells[name][0] = last[name]
+
+    def write_last(
+        self, step: int, moved: np.ndarray, sketches: Sequence[np.ndarray], digest: str
+    ) -> None:
         """Keep what leads to the position after the last step, which has no row.
 
         Args:
             step: steps recorded.
             moved: (2 (1 + G),) as `SketchedWalk.step` gives it, over all processes.
             sketches: 1 + G of (k,), likewise.
+            digest: of the position, see `StepNumbers.digest`.
         """
         row = np.zeros(1, self._layout.increment_row())
-        row["step"] = step
+        row["step"], row["digest"] = step, digest
         self._put_increment(row, moved, sketches)
         self._journal.cut("last", 0)
         self._journal.extend("last", row)

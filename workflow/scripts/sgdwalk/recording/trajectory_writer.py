@@ -76,7 +76,7 @@ class Layout:
 
     def increment_row(self) -> np.dtype:
         """Type of a row of the increment after the last step, which has no row of its own."""
-        return np.dtype([("step", "<i8"), *self._increment_fields()])
+        return np.dtype([("step", "<i8"), ("digest", "S32"), *self._increment_fields()])
 
     def _increment_fields(self) -> list[tuple[Any, ...]]:
         """Of what leads to a position: norms and distances of the whole and of groups, sketches."""
@@ -167,7 +167,9 @@ def _write_sketch(file: h5py.Group, journal: Journal, steps: np.ndarray, layout:
     file.attrs["k"], file.attrs["seed"] = layout.sketch, SKETCH_SEED
     start = journal.read("sketch-start")[-1]
     last = journal.read("last") if journal.rows("last") else np.zeros(0, layout.increment_row())
-    parts = [steps[1:], last[last["step"] == len(steps)]]  # the first step has none before it
+    last = last[last["step"] == len(steps)]
+    file.attrs["end_digest"] = last["digest"][0].decode() if len(last) else ""
+    parts = [steps[1:], last]  # the first step has none before it
     moved = np.concatenate([part["moved"] for part in parts])
     _put_walk(file, "", start[0], moved[:, 0], [part["sketch"] for part in parts])
     if layout.groups:

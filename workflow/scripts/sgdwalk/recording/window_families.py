@@ -31,6 +31,7 @@ class Recorded(Windowed, Protocol):
 
 
 LEAST_ANALYSED = 20  # positions of a shorter window: lags up to 10, which a line can be fitted to
+LEAST_NUMBERS = 16  # of a sketch that is analysed: how fewer scatter cannot be told from them
 
 R = TypeVar("R", bound=Recorded)
 W = TypeVar("W", bound=Windowed)
