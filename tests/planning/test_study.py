@@ -130,6 +130,10 @@ def test_a_grid_may_record_differently_but_not_the_same_run_twice():
         ),
         ({"recording": {"sketch": -1}}, r"recording.sketch: -1; allowed: an integer of at least 0"),
         (
+            {"recording": {"sketch": 8}},
+            r"grids\[0\].recording.sketch: 8; allowed: 0 for none, or 16",
+        ),
+        (
             {"recording": {"groups": {"a": 3}}},
             r"recording.groups.a: 3; allowed: a pattern of names of parameter tensors, or a list",
         ),
