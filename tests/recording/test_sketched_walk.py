@@ -646,3 +646,22 @@ def test_a_sketch_of_few_numbers_is_recorded_and_not_analysed(tmp_path):
     assert trajectory.sketch.gram(0, 30).shape == (29, 29)
     assert analysed_windows(trajectory) == []
     assert longest_window(trajectory, 1000) is None
+
+
+def test_a_position_that_was_counted_before_an_interrupt_is_not_in_its_window_twice(tmp_path):
+    """As where the interrupt comes after the counts of a step and before the step is counted."""
+    model, optimizer = start()
+    path = tmp_path / "t.h5"
+    options = {"steps_per_epoch": 15, "origin": {}}
+    with TrajectoryRecorder(model, path, window=[(30, 1), (5, 3)], **options) as recorder:
+        one = walk(model, optimizer, recorder, 10)
+        recorder.step -= 1
+        two = walk(model, optimizer, recorder, 21, first=10)
+    places = np.concatenate([one[:-2], two])
+    trajectory = Trajectory(path)
+    assert trajectory.steps == 30
+    for window in trajectory.windows:
+        steps = np.diff(places[window.step], axis=0)
+        error = np.abs(window.gram - steps @ steps.T).max()
+        assert error < 1e-5 * np.trace(window.gram) / len(steps)
+    assert trajectory.epochs["noise_norm"].shape == (2, 15)

@@ -119,13 +119,13 @@ def _analyse(path: Path) -> Iterator[str]:
     from sgdwalk.diffusion.run import analyse
     from sgdwalk.files.table import aligned
     from sgdwalk.recording.trajectory import Trajectory
-    from sgdwalk.recording.window_families import LEAST_ANALYSED
+    from sgdwalk.recording.window_families import LEAST_ANALYSED, LEAST_NUMBERS
 
     result = analyse(Trajectory(path), signs=200, seed=0)
     if not result.windows:
         raise InputError(
-            f"{path}: no window of {LEAST_ANALYSED} positions or more was recorded, so there is "
-            "nothing to analyse"
+            f"{path}: no window of {LEAST_ANALYSED} positions or more was recorded, nor a sketch "
+            f"of {LEAST_NUMBERS} numbers or more, so there is nothing to analyse"
         )
     yield "Diffusion exponents with their 95 % intervals, one line per regime (- if wider than 1)."
     yield "Misfit: of log MSD about its line; it bends where scatter explains less."

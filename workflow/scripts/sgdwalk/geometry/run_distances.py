@@ -145,11 +145,11 @@ def distance_rows(result: RunDistances) -> list[dict[str, Any]]:
         }
         for i, step in enumerate(pair.step.tolist()):
             cosine = Estimate(*(float(e[i]) for e in _ends(pair, "cosine")))
-            reasons = (
-                []
-                if cosine.defined
-                else ["cosine: a run is at its start, or it is not known how far from it"]
-            )
+            reasons = []
+            if not np.isfinite(pair.from_start_a[i] + pair.from_start_b[i]):
+                reasons.append("distance, cosine: how far a run is from its start is not known")
+            elif not cosine.defined:
+                reasons.append("cosine: a run is at its start")
             if pair.independent is None:
                 reasons.append("distance_null: the runs start at different points")
             row = {

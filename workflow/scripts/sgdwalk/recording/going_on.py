@@ -171,7 +171,7 @@ def _layout_of(file: h5py.File, layout: Layout) -> Layout:
 def _sketch(group: h5py.Group, steps: np.ndarray, layout: Layout) -> Iterator[_Named]:
     """What leads to each position but the first, into its step's row; to the last, into its own."""
     last = np.zeros(1, layout.increment_row())
-    last["step"], last["digest"] = len(steps), group.attrs["end_digest"]
+    last["step"], last["digest"] = len(steps), group.attrs.get("end_digest", "")
     start = group["start"][()][None]
     for prefix, own in (("", slice(0, 1)), ("group_", slice(1, None))):
         if f"{prefix}start" not in group:

@@ -81,6 +81,11 @@ class OpenWindow:
         """Whether the position at a step belongs to these windows."""
         return step % self.stride == 0
 
+    def set_back(self, step: int) -> None:
+        """Forget what an interrupt left of a step that is not recorded: those before it stay."""
+        positions = -(-(step - self.start) // self.stride)
+        self.buffer.count = min(self.buffer.count, positions)
+
     def next_row(self, step: int) -> torch.Tensor:
         """(P,) row to be filled with the position at a step."""
         if not self.buffer.count:

@@ -154,7 +154,7 @@ class TrajectoryRecorder:
         sums = GroupSums(chosen, self._parameters.local_sizes) if chosen else None
         self._groups = sums
         self._sketched: SketchedWalk | None = None
-        self._steps_per_epoch, self._epoch = steps_per_epoch, 0
+        self._steps_per_epoch, self._epoch, self._epoch_start = steps_per_epoch, 0, 0
         self._closed = False
         self._process = os.getpid()
         self._ending = EndingOnLack(self._end)
@@ -174,7 +174,7 @@ class TrajectoryRecorder:
             sketch=sketch or 0,
             groups=[(group.name, group.tensors) for group in chosen],
         )
-        self._nothing = self._no_numbers()
+        self._nothing = self._no_numbers() if self._ranks.shared else Numbers([], [])
         self._folder = parts_folder(self.path)
         self._held: RecordingFolder | None = None
         self._journal: Journal | None = None
@@ -358,10 +358,14 @@ class TrajectoryRecorder:
         probe: float,
     ) -> None:
         self._close_full()  # of a step that was interrupted
+        for window in self._windows:
+            window.set_back(self.step)
+        if self._gradients is not None:
+            self._gradients.count = min(self._gradients.count, self.step - self._epoch_start)
         drawn, numbers = None, self._nothing
         if self._ranks.counts and self.ended is None:
             with self._ending:
-                epoch = [] if self._gradients is None else [self._gradients.next_row()]
+                epoch = self._row_of_epoch()
                 rows = [window.next_row(self.step) for window in due]
                 drawn, numbers = self._numbers.of_step(self.step, scale, epoch, rows)
         stopped = self.ended is not None
@@ -388,6 +392,14 @@ class TrajectoryRecorder:
         if self._resumable and self._unsaved_bytes() > UNSAVED_BYTES:
             self._save_rows()
 
+    def _row_of_epoch(self) -> list[torch.Tensor]:
+        """Where the gradient of this step is kept until its epoch ends, if it is."""
+        if self._gradients is None:
+            return []
+        if not self._gradients.count:
+            self._epoch_start = self.step
+        return [self._gradients.next_row()]
+
     def _begin(self) -> None:
         """From the first row on there is something to lose."""
         if self._held is not None and not self._held.left:
@@ -408,7 +420,8 @@ class TrajectoryRecorder:
             self._keep_start()
         # before the row: no step is without its mark
         taken_up = self._mark(found) if self._taken_up is not None else None
-        digest = "" if taken_up is None else self._numbers.digest()
+        joins = taken_up is not None and self._sketched is not None
+        digest = self._numbers.digest() if joins else ""
         self._rows.write(self.step, loss, samples, probe, drawn, found, taken_up, digest)
 
     def _mark(self, found: list[np.ndarray]) -> int:
@@ -519,6 +532,8 @@ class TrajectoryRecorder:
                     buffer.next_row().copy_(torch.from_numpy(row.copy()))
                     buffer.count += 1
                 buffer.saved = buffer.count
+        if self._gradients is not None:
+            self._epoch_start = self.step - self._gradients.count
         name = f"previous-{self.step - 1}"
         if self._sketched is not None and self._journal.rows(name):
             previous = torch.from_numpy(self._journal.read(name)[0].copy())

@@ -107,7 +107,10 @@ class SketchedPath:
         Raises:
             InputError: if one is not held, or the walk is broken before it.
         """
-        steps = np.atleast_1d(np.asarray(steps, dtype=np.int64))
+        steps = np.atleast_1d(np.asarray(steps))
+        if steps.size and steps.dtype.kind not in "iu":
+            raise InputError(f"sketch: positions of {steps.dtype}; allowed: whole numbers")
+        steps = steps.astype(np.int64)
         stretches = self.stretches()
         stop = stretches[0][1] if stretches and stretches[0][0] == 0 else 1
         if steps.size and not 0 <= steps.min() <= steps.max() < stop:

@@ -101,8 +101,7 @@ class StepNumbers:
         """What tells this process's part of the last position from others."""
         if self._position is None:
             return ""
-        values = self._position.cpu().numpy()
-        return hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()
+        return hashlib.blake2b(self._position.cpu().numpy().data, digest_size=16).hexdigest()
 
     def end(self, step: int) -> list[torch.Tensor]:
         """Of the position after the last step.

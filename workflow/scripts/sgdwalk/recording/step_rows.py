@@ -79,10 +79,10 @@ class StepRows:
                 self._journal.append("sketch-start", np.stack(sketches).astype(np.float64))
             if taken_up == step:
                 self._take_last(step, digest)
+        self._append()
         if taken_up is not None:  # another end is not known yet
             for name in ("end", "last"):
                 self._journal.cut(name, 0)
-        self._append()
         self.untold += loss is None
         if sketched and time.monotonic() > self._next_commit:
             self._journal.commit()
