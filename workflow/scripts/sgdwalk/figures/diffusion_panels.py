@@ -112,7 +112,7 @@ def draw_longer_lags(
 
 
 def draw_whole_run(axis: Axes, whole: WholeRun) -> None:
-    """MSD of a whole run at all lags, its error by the sketch, and the regimes of its window."""
+    """MSD of a whole run at all lags, its error by the sketch, and exponents of its regimes."""
     window = whole.window
     axis.plot(whole.lags, whole.msd, label="whole run", **_WHOLE)
     msd = whole.msd[np.searchsorted(whole.lags, whole.error_lags)]
@@ -123,15 +123,20 @@ def draw_whole_run(axis: Axes, whole: WholeRun) -> None:
     )
     for segment, exponent in zip(window.regimes, window.exponents, strict=True):
         if exponent.defined:
-            label = f"exponent {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"
-            axis.plot(*_line(window, segment), label=label, **_REGIME_LINE[segment.bends])
+            lags, line = _line(window, segment)
+            axis.plot(lags, line, **_REGIME_LINE[segment.bends])
+            middle = np.exp(np.log(lags).mean()), np.exp(np.log(line).mean())
+            said, above = f"{exponent.value:.2f}", (-4, 3)  # points to the left, and up
+            axis.annotate(
+                said, middle, above, textcoords="offset points", ha="right", va="bottom", fontsize=7
+            )
     null = window.signs
     axis.fill_between(
         window.fit_lags, null.low, null.high, color=style.NULL_COLOUR, alpha=0.25, lw=0
     )
     axis.plot(window.fit_lags, null.mean, color=style.NULL_COLOUR, lw=0.8, label="random signs")
     _label_msd(axis)
-    style.make_headroom(axis, 0.3)
+    style.make_headroom(axis, 0.1)
     axis.legend(loc="upper left")
 
 
