@@ -154,13 +154,9 @@ def test_a_whole_run_is_drawn_at_all_lags_with_its_error(whole):
     curve, *regimes, signs = drawn.lines
     np.testing.assert_array_equal(curve.get_xdata(), np.arange(1, 120))
     np.testing.assert_array_equal(curve.get_ydata(), whole.msd)
-    said = labels(drawn)
-    assert said[:2] == ["whole run", "error of the sketch, k = 64"]
-    assert said[-1] == "random signs"
+    assert labels(drawn) == ["whole run", "error of the sketch, k = 64", "random signs"]
     exponents = whole.window.exponents
-    assert said[2:-1] == [
-        f"exponent {e.value:.2f} ({e.low:.2f} to {e.high:.2f})" for e in exponents
-    ]
+    assert [text.get_text() for text in drawn.texts] == [f"{e.value:.2f}" for e in exponents]
     assert len(regimes) == len(exponents) >= 1
     assert signs.get_ydata() == pytest.approx(whole.window.signs.mean)
     band = drawn.collections[0].get_datalim(drawn.transData).extents
