@@ -2,7 +2,7 @@
 
 import multiprocessing
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,19 +61,16 @@ def _parts(size: int) -> list[int]:
     return [size // TENSORS] * (TENSORS - 1) + [size - size // TENSORS * (TENSORS - 1)]
 
 
-def _loop(sketch: int | None) -> None:
-    """fc3 on digits, with the sketch alone or without a recorder."""
-    torch.manual_seed(0)
-    data = load_dataset("digits")
-    inputs, labels = data.train_inputs.float(), data.train_labels
-    model = build_network("fc3", data.input_shape, data.num_classes)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def _walk(
+    model: nn.Module, rate: float, loss_of: Callable[[], torch.Tensor], steps: int, k: int | None
+) -> None:
+    """A loop that does nothing but train, with the sketch alone or without a recorder."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trajectory.h5"
-        recorder = TrajectoryRecorder(model, path, None, sketch=sketch) if sketch else None
-        for _ in range(BARE_STEPS):
-            chosen = torch.randint(len(inputs), (128,))
-            loss = functional.cross_entropy(model(inputs[chosen]), labels[chosen])
+        recorder = TrajectoryRecorder(model, path, None, sketch=k) if k else None
+        for _ in range(steps):
+            loss = loss_of()
             optimizer.zero_grad()
             loss.backward()
             if recorder is not None:
@@ -83,36 +80,37 @@ def _loop(sketch: int | None) -> None:
             recorder.close()
 
 
-def _large(answer, sketch: int | None) -> None:
+def _loop(k: int | None) -> None:
+    """fc3 on digits."""
+    torch.manual_seed(0)
+    data = load_dataset("digits")
+    inputs, labels = data.train_inputs.float(), data.train_labels
+    model = build_network("fc3", data.input_shape, data.num_classes)
+
+    def loss_of() -> torch.Tensor:
+        chosen = torch.randint(len(inputs), (128,))
+        return functional.cross_entropy(model(inputs[chosen]), labels[chosen])
+
+    _walk(model, 0.1, loss_of, BARE_STEPS, k)
+
+
+def _large(answer, k: int | None) -> None:
     """Peak memory of a large network that walks, in a process of its own."""
     torch.set_num_threads(2)
     model = nn.Linear(LARGE // 1000, 1000, bias=False)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
     inputs = torch.randn(2, LARGE // 1000)
-    with tempfile.TemporaryDirectory() as folder:
-        recorder = None
-        if sketch:
-            recorder = TrajectoryRecorder(model, Path(folder) / "t.h5", None, sketch=sketch)
-        for _ in range(LARGE_STEPS):
-            loss = model(inputs).square().mean()
-            optimizer.zero_grad(set_to_none=False)
-            loss.backward()
-            if recorder is not None:
-                recorder.record(loss)
-            optimizer.step()
-        if recorder is not None:
-            recorder.close()
+    _walk(model, 1e-4, lambda: model(inputs).square().mean(), LARGE_STEPS, k)
     status = Path("/proc/self/status").read_text()
     answer.put(int(status.split("VmHWM:")[1].split()[0]) / 1e6)
 
 
 def _memory() -> dict:
     context, peak = multiprocessing.get_context("spawn"), {}
-    for sketch in (None, K):
+    for k in (None, K):
         answer = context.Queue()
-        process = context.Process(target=_large, args=(answer, sketch))
+        process = context.Process(target=_large, args=(answer, k))
         process.start()
-        peak[sketch] = answer.get()
+        peak[k] = answer.get()
         process.join()
     size = 4 * LARGE / 1e9
     return {
