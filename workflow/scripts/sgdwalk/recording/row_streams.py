@@ -115,7 +115,7 @@ class Journal:
                 f"allowed: {stream.shape} {stream.dtype} as the rows before"
             )
 
-    def writer(self, name: str, row: np.ndarray) -> Callable[[], None]:
+    def appending(self, name: str, row: np.ndarray) -> Callable[[], None]:
         """What appends one row to a stream every time it is called: as `row`, (1,), is then.
 
         Args:

@@ -28,7 +28,7 @@ class StepRows:
         self._journal, self._layout = journal, layout
         self._row = np.zeros(1, layout.step_rows())
         self._cells = {name: self._row[name] for name in self._row.dtype.names or ()}
-        self._append = journal.writer("steps", self._row)
+        self._append = journal.appending("steps", self._row)
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self.untold = 0
 
