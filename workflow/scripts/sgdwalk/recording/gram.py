@@ -108,7 +108,9 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
     float64 throughout, and several times faster where there are many.
     """
     if rows.device.type == "cpu":
-        return torch.tensor([math.sqrt(square(row)) for row in rows.numpy()], dtype=torch.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a walk that diverges
+            norms = [math.sqrt(square(row)) for row in rows.numpy()]
+        return torch.tensor(norms, dtype=torch.float64)
     if rows.numel() < _FEW:
         return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     whole = rows.shape[1] // _STRETCH * _STRETCH
@@ -120,7 +122,9 @@ def row_norms(rows: torch.Tensor) -> torch.Tensor:
 
 def square(row: np.ndarray) -> float:
     """Squared norm of a (P,) row, good to about 2e-7 whatever P; BLAS is called for little."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    if len(row) <= _FEW:
+        found = float(row.dot(row))
+    else:
         parts = (row[i : i + _FEW] for i in range(0, len(row), _FEW))
         found = sum(float(part.dot(part)) for part in parts)
     if _TINY < found < _HUGE:

@@ -186,7 +186,7 @@ class ParameterSet:
 
     def _join(self, tensors: list[torch.Tensor], out: torch.Tensor) -> None:
         """Flatten and join tensors of any types and strides into ``out``."""
-        flat = [t.reshape(-1) for t in tensors]
+        flat = [t if t.dim() == 1 else t.reshape(-1) for t in tensors]
         if self._together:
             torch.cat(flat, out=out)
             return

@@ -37,6 +37,7 @@ class SampledEntries:
         self._of_epoch = _Entries(parameters, self.epoch[None])
         self._draw = np.random.default_rng([seed, 1])
         self._used = _BLOCK  # steps of the block that are behind
+        self._block: _Entries | None = None
         self._state = self._draw.bit_generator.state
 
     def state(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class SampledEntries:
         drawn = self._draw.integers(0, self._total, (_BLOCK, self._samples))
         fixed = np.broadcast_to(self.series, (_BLOCK, len(self.series)))
         self._drawn, self._kept = drawn, np.concatenate([drawn, fixed], axis=1)
-        self._block = _Entries(self._parameters, self._kept)
+        self._block = None
         self._used = 0
 
     def next_indices(self) -> tuple[np.ndarray, np.ndarray]:
@@ -80,6 +81,8 @@ class SampledEntries:
             those that another process counts.
         """
         drawn, _ = self.next_indices()
+        if self._block is None:
+            self._block = _Entries(self._parameters, self._kept)
         return drawn, self._block.of(row, self._used - 1)
 
     def of_position(self, row: torch.Tensor) -> torch.Tensor:

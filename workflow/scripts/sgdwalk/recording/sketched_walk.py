@@ -175,17 +175,16 @@ class SmallWalk:
         """As `SketchedWalk.step`."""
         if self._walk.at != step - 1:
             self._previous.fill(np.nan)
-        with np.errstate(invalid="ignore", over="ignore"):  # of a walk that diverges
-            np.subtract(position, self._previous, out=self._increment)
-            if self._walk.start is None:
-                self._away.fill(np.nan)
-            else:
-                np.subtract(position, self._start, out=self._away)
-            norms, sketches = [], []
-            for parts, ways, buckets in self._walks:
-                norms.append(math.sqrt(sum(square(part) for part, _ in parts)))
-                norms.append(math.sqrt(sum(map(square, ways))))
-                sketches.append(buckets.of_small(parts))
+        np.subtract(position, self._previous, out=self._increment)
+        if self._walk.start is None:
+            self._away.fill(np.nan)
+        else:
+            np.subtract(position, self._start, out=self._away)
+        norms, sketches = [], []
+        for parts, ways, buckets in self._walks:
+            norms.append(math.sqrt(sum([square(part) for part, _ in parts])))
+            norms.append(math.sqrt(sum(map(square, ways))))
+            sketches.append(buckets.of_small(parts))
         return [np.array(norms), *sketches]
 
 

@@ -138,6 +138,16 @@ class SmallStepNumbers(StepNumbers):
         positions: Sequence[torch.Tensor],
     ) -> tuple[np.ndarray, Numbers]:
         """As `StepNumbers.of_step`."""
+        with np.errstate(over="ignore", invalid="ignore"):  # of a walk that diverges
+            return self._of_step(step, scale, gradients, positions)
+
+    def _of_step(
+        self,
+        step: int,
+        scale: torch.Tensor | None,
+        gradients: Sequence[torch.Tensor],
+        positions: Sequence[torch.Tensor],
+    ) -> tuple[np.ndarray, Numbers]:
         values = self._array
         self._parameters.gradients(self._flat)
         if scale is not None:
@@ -167,7 +177,8 @@ class SmallStepNumbers(StepNumbers):
         """As `StepNumbers.end`."""
         self._parameters.positions(self._flat)
         self._position = self._flat
-        moved = [] if self._walk is None else self._small_walk.step(self._array, step)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = [] if self._walk is None else self._small_walk.step(self._array, step)
         return [torch.from_numpy(a) for a in (self._array.take(self._series), *moved)]
 
 
