@@ -8,8 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from sgdwalk.diffusion.ragged import ragged_share
-from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
+from sgdwalk.diffusion.window import WindowDiffusion, window_diffusion
 from sgdwalk.errors import InputError
 from sgdwalk.geometry.components import variance_shares
 from sgdwalk.recording.analysed_windows import sketched_window
@@ -56,10 +55,9 @@ def group_walks(
     found: dict[str, list[GroupWindow]] = {name: [] for name in trajectory.groups}
     missing: dict[str, dict[str, str]] = {name: {} for name in trajectory.groups}
     for whole in windows:
-        ragged = ragged_share(trajectory, whole.start, whole.length, whole.stride)
         for name, window in _of_groups(trajectory, whole):
             try:
-                found[name].append(_group_window(whole, window, signs, seed, ragged))
+                found[name].append(_group_window(trajectory, whole, window, signs, seed))
             except InputError as error:  # a group may be at rest
                 missing[name][f"window from step {whole.start}, stride {whole.stride}"] = str(error)
     return {
@@ -75,7 +73,7 @@ def group_walks(
 
 def _of_groups(trajectory: Trajectory, whole: Window) -> list[tuple[str, Window]]:
     """The same window of every group: exact where it was recorded, else from the sketch."""
-    if any(whole is window for window in trajectory.windows):
+    if whole.sketched is None:
         grams = trajectory.group_grams(whole)
         return [(name, replace(whole, gram=gram)) for name, gram in grams.items()]
     place = whole.start, whole.length, whole.stride
@@ -83,12 +81,11 @@ def _of_groups(trajectory: Trajectory, whole: Window) -> list[tuple[str, Window]
 
 
 def _group_window(
-    whole: Window, window: Window, signs: int, seed: int, ragged: float | None
+    trajectory: Trajectory, whole: Window, window: Window, signs: int, seed: int
 ) -> GroupWindow:
-    gram, stride, start = window.gram, window.stride, window.start
-    shares = variance_shares(gram, COMPONENTS)["centred"]
+    shares = variance_shares(window.gram, COMPONENTS)["centred"]
     return GroupWindow(
-        diffusion=analyse_diffusion(gram, stride, signs, seed, start, ragged, window.sketched),
-        share_of_msd=float(gram.trace() / whole.gram.trace()),
+        diffusion=window_diffusion(trajectory, window, signs, seed),
+        share_of_msd=float(window.gram.trace() / whole.gram.trace()),
         component_shares=shares,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from sgdwalk.diffusion.group_walks import GroupWalk, group_walks
-from sgdwalk.diffusion.ragged import ragged_share, ragged_warning
+from sgdwalk.diffusion.ragged import ragged_warning
 from sgdwalk.diffusion.whole_run import WholeRun, whole_run
-from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
+from sgdwalk.diffusion.window import WindowDiffusion, window_diffusion
 from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.recording.window_families import first_family
@@ -63,18 +63,7 @@ def analyse(
     """
     chosen = analysed_windows(trajectory, windows)
     return RunDiffusion(
-        windows=tuple(
-            analyse_diffusion(
-                window.gram,
-                window.stride,
-                signs,
-                seed,
-                window.start,
-                ragged_share(trajectory, window.start, window.length, window.stride),
-                window.sketched,
-            )
-            for window in chosen
-        ),
+        windows=tuple(window_diffusion(trajectory, window, signs, seed) for window in chosen),
         whole=whole_run(trajectory, signs, seed),
         groups=group_walks(trajectory, chosen, signs, seed),
         diverged_at=trajectory.diverged_at,

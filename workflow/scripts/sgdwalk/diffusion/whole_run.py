@@ -9,10 +9,9 @@ import numpy as np
 
 from sgdwalk.diffusion.lags import logarithmic_selection
 from sgdwalk.diffusion.msd import local_exponent
-from sgdwalk.diffusion.ragged import ragged_share
 from sgdwalk.diffusion.sketched_msd import sketch_scatter, sketched_msd
-from sgdwalk.diffusion.window import WindowDiffusion, analyse_diffusion
-from sgdwalk.recording.analysed_windows import longest_window, unbroken
+from sgdwalk.diffusion.window import WindowDiffusion, window_diffusion
+from sgdwalk.recording.analysed_windows import longest_part, longest_window
 from sgdwalk.recording.trajectory import Trajectory
 
 MOST = 1000  # positions of the window that regimes are fitted to: its Gram matrix is so large
@@ -53,10 +52,11 @@ def whole_run(trajectory: Trajectory, signs: int, seed: int) -> WholeRun | None:
     Raises:
         InputError: if the walk does not move.
     """
-    path, window = trajectory.sketch, longest_window(trajectory, MOST)
-    if path is None or window is None:
+    path, part = trajectory.sketch, longest_part(trajectory)
+    window = longest_window(trajectory, MOST)
+    if path is None or part is None or window is None:
         return None
-    start, positions = max(unbroken(trajectory), key=lambda part: part[1])
+    start, positions = part
     lags = np.arange(1, positions, dtype=np.int64)
     chosen = lags[logarithmic_selection(lags.astype(np.float64))]
     found = sketched_msd(path.increments[start : start + positions - 1], chosen)
@@ -74,13 +74,5 @@ def whole_run(trajectory: Trajectory, signs: int, seed: int) -> WholeRun | None:
         sketch_error=error,
         local_lags=local_lags,
         local_exponent=local,
-        window=analyse_diffusion(
-            window.gram,
-            window.stride,
-            signs,
-            seed,
-            start,
-            ragged_share(trajectory, start, window.length, window.stride),
-            window.sketched,
-        ),
+        window=window_diffusion(trajectory, window, signs, seed),
     )

@@ -15,6 +15,7 @@ from sgdwalk.diffusion.msd import (
     mean_squared_displacement,
     squared_displacement,
 )
+from sgdwalk.diffusion.ragged import ragged_share
 from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes, lags_to_fit, reported
 from sgdwalk.diffusion.scatter import Scatter, window_scatter
 from sgdwalk.diffusion.signs import SignNull, sign_null
@@ -23,6 +24,7 @@ from sgdwalk.fits.estimate import Estimate
 from sgdwalk.geometry.distances import CheckedGram
 from sgdwalk.geometry.effective_dimension import effective_dimension
 from sgdwalk.geometry.surrogates import shuffled_msd
+from sgdwalk.recording.trajectory import Trajectory, Window
 
 _AREA = "parameter^2"
 
@@ -183,6 +185,25 @@ def analyse_diffusion(
         missing=missing,
         **numbers,
     )
+
+
+def window_diffusion(
+    trajectory: Trajectory, window: Window, signs: int, seed: int
+) -> WindowDiffusion:
+    """The same of a window of a walk, which says where it is and what of it is a sketch.
+
+    Args:
+        trajectory: the walk.
+        window: one of its windows, or of a group of its tensors.
+        signs: as of `analyse_diffusion`.
+        seed: of all draws.
+
+    Raises:
+        InputError: as `analyse_diffusion`.
+    """
+    start, length, stride = window.start, window.length, window.stride
+    ragged = ragged_share(trajectory, start, length, stride)
+    return analyse_diffusion(window.gram, stride, signs, seed, start, ragged, window.sketched)
 
 
 def fit_window(gram: ArrayLike, stride: int = 1, seed: int = 0) -> tuple[Regimes, Scatter]:

@@ -136,7 +136,10 @@ def put(
     data = np.asarray(data)
     numbers = data.ndim and data.size and data.dtype.kind != "O"  # texts cannot be checksummed
     options = {"fletcher32": True, "chunks": True} if numbers else {}
-    dataset = group.create_dataset(name, data=data, **options)
+    return _described(group.create_dataset(name, data=data, **options), meaning, unit)
+
+
+def _described(dataset: h5py.Dataset, meaning: str, unit: str) -> h5py.Dataset:
     dataset.attrs["meaning"] = meaning
     dataset.attrs["unit"] = unit
     return dataset
@@ -159,9 +162,7 @@ def put_rows(
             block = np.ascontiguousarray(part[first : first + some])
             dataset[place : place + len(block)] = block
             place += len(block)
-    dataset.attrs["meaning"] = meaning
-    dataset.attrs["unit"] = unit
-    return dataset
+    return _described(dataset, meaning, unit)
 
 
 @contextmanager

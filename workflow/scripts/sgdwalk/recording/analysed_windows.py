@@ -53,6 +53,12 @@ def unbroken(trajectory: Trajectory) -> list[tuple[int, int]]:
     return [(a, length) for a, length in parts if length >= LEAST_ANALYSED]
 
 
+def longest_part(trajectory: Trajectory) -> tuple[int, int] | None:
+    """The longest of the `unbroken` parts; None without a sketch, or where there is none."""
+    parts = unbroken(trajectory) if trajectory.sketch is not None else []
+    return max(parts, key=lambda part: part[1], default=None)
+
+
 def longest_window(trajectory: Trajectory, most: int) -> Window | None:
     """The longest unbroken part of a sketched walk, with so many positions at most, evenly spaced.
 
@@ -63,10 +69,10 @@ def longest_window(trajectory: Trajectory, most: int) -> Window | None:
     Returns:
         None without a sketch, or where no part is long enough.
     """
-    parts = unbroken(trajectory) if trajectory.sketch is not None else []
-    if not parts:
+    part = longest_part(trajectory)
+    if part is None:
         return None
-    start, positions = max(parts, key=lambda part: part[1])
+    start, positions = part
     stride = -(-positions // most)
     return sketched_window(trajectory, start, (positions - 1) // stride + 1, stride)
 

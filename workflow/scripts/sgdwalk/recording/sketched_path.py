@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -57,6 +58,11 @@ class SketchedPath:
         The walk is broken where recording went on at another position, and ends where one is not
         finite.
         """
+        return self._stretches
+
+    @cached_property
+    def _stretches(self) -> list[tuple[int, int]]:
+        """Found once: that looks at every increment, and every window asks."""
         known = np.isfinite(self.norms) & np.isfinite(self.increments[:, 0])
         edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(np.int8), [0]])))
         return [(int(a), int(b) + 1) for a, b in edges.reshape(-1, 2)]

@@ -71,21 +71,31 @@ class StepNumbers:
         self._parameters.gradients(gradient)
         if scale is not None:
             gradient /= scale.to(gradient.device)
-        drawn, entries = self._entries.of_gradient(gradient)
-        norms: list[Part] = [row_norms(gradient.unsqueeze(0))]
+        drawn, entries, norm = self._of_gradient(gradient)
         for row in gradients:
             row.copy_(gradient, non_blocking=True)  # nothing, where it is that row
         position = self._flat_or(positions)
         self._parameters.positions(position)
         for row in positions:
             row.copy_(position, non_blocking=True)
-        others: list[Part] = [entries, self._entries.of_position(position)]
         self._position = position
-        if self._walk is not None:
-            walk = self._walk
-            moved, *sketches = walk.step(position, step) if step else walk.begin(position)
-            norms, others = [*norms, moved], [*others, *sketches]
-        return drawn, Numbers(norms, others)
+        walked = self._walked(position, step)
+        others = [entries, self._of_position(position), *walked[1:]]
+        return drawn, Numbers([norm, *walked[:1]], others)
+
+    def _of_gradient(self, gradient: torch.Tensor) -> tuple[np.ndarray, Part, Part]:
+        """Indices drawn, (n + C,) entries, and the norm, (1,)."""
+        drawn, entries = self._entries.of_gradient(gradient)
+        return drawn, entries, row_norms(gradient.unsqueeze(0))
+
+    def _of_position(self, position: torch.Tensor) -> Part:
+        return self._entries.of_position(position)
+
+    def _walked(self, position: torch.Tensor, step: int) -> Sequence[Part]:
+        """What `SketchedWalk.step` says, or of the first step `begin`; nothing without a walk."""
+        if self._walk is None:
+            return []
+        return self._walk.step(position, step) if step else self._walk.begin(position)
 
     def _flat_or(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
         """Where to flatten to: the first row that is to have it, if it is on the device."""
@@ -114,8 +124,8 @@ class StepNumbers:
         """
         self._parameters.positions(self._flat)
         self._position = self._flat
-        moved = [] if self._walk is None else self._walk.step(self._flat, step)
-        return [self._entries.of_position(self._flat), *moved]
+        parts = [self._of_position(self._flat), *self._walked(self._flat, step)]
+        return [torch.as_tensor(part) for part in parts]
 
 
 class SmallStepNumbers(StepNumbers):
@@ -126,60 +136,30 @@ class SmallStepNumbers(StepNumbers):
     ):
         super().__init__(parameters, entries, walk)
         self._array = self._flat.numpy()
-        self._series = entries.series
-        if walk is not None:
-            self._small_walk = walk.small()
+        self._small_walk = None if walk is None else walk.small()
 
-    def of_step(
-        self,
-        step: int,
-        scale: torch.Tensor | None,
-        gradients: Sequence[torch.Tensor],
-        positions: Sequence[torch.Tensor],
-    ) -> tuple[np.ndarray, Numbers]:
-        """As `StepNumbers.of_step`."""
-        with np.errstate(over="ignore", invalid="ignore"):  # of a walk that diverges
-            return self._of_step(step, scale, gradients, positions)
+    def _flat_or(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self._flat  # whose array is at hand
 
-    def _of_step(
-        self,
-        step: int,
-        scale: torch.Tensor | None,
-        gradients: Sequence[torch.Tensor],
-        positions: Sequence[torch.Tensor],
-    ) -> tuple[np.ndarray, Numbers]:
-        values = self._array
-        self._parameters.gradients(self._flat)
-        if scale is not None:
-            self._flat /= scale.to(self._flat.device)
+    def _of_gradient(self, gradient: torch.Tensor) -> tuple[np.ndarray, Part, Part]:
         drawn, kept = self._entries.next_indices()
-        entries = values.take(kept)
-        norms: list[Part] = [np.array([math.sqrt(square(values))])]
-        for row in gradients:
-            row.copy_(self._flat)
-        self._parameters.positions(self._flat)
-        for row in positions:
-            row.copy_(self._flat)
-        others: list[Part] = [entries, values.take(self._series)]
-        self._position = self._flat
-        if self._walk is not None:
-            small, walk = self._small_walk, self._walk
-            made: Sequence[Part] = small.step(values, step) if step else walk.begin(self._flat)
-            norms, others = [*norms, made[0]], [*others, *made[1:]]
-        return drawn, Numbers(norms, others)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a walk that diverges
+            norm = np.array([math.sqrt(square(self._array))])
+        return drawn, self._array.take(kept), norm
+
+    def _of_position(self, position: torch.Tensor) -> Part:
+        return self._array.take(self._entries.series)
+
+    def _walked(self, position: torch.Tensor, step: int) -> Sequence[Part]:
+        if self._small_walk is None or not step:
+            return super()._walked(position, step)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._small_walk.step(self._array, step)
 
     def written(self, step: int) -> None:
         """As `StepNumbers.written`."""
-        if self._walk is not None and self._position is not None:
+        if self._small_walk is not None and self._position is not None:
             self._small_walk.go_on(self._array, step)
-
-    def end(self, step: int) -> list[torch.Tensor]:
-        """As `StepNumbers.end`."""
-        self._parameters.positions(self._flat)
-        self._position = self._flat
-        with np.errstate(over="ignore", invalid="ignore"):
-            moved = [] if self._walk is None else self._small_walk.step(self._array, step)
-        return [torch.from_numpy(a) for a in (self._array.take(self._series), *moved)]
 
 
 def step_numbers(
