@@ -7,6 +7,8 @@ checkpoints -> hessian -> hessian_run -> figS2_hessian
 checkpoints -> landscape_tile, landscape_lines -> landscape -> landscape_vtk, fig_loss_surface
 diffusion -> figS3_depth_and_batch, figS4_learning_rate
 train -> run_distances -> fig_run_distances
+walks from elsewhere -> read_walk -> diffusion, geometry, .. as a run's; all -> fig_walks
+walks whose networks are known -> walk_checkpoints -> noise, hessian, landscape
 walker, walker_sweep -> walker_table, fig4_walker, fig_walker_phase
 """
 
@@ -31,6 +33,7 @@ include: "workflow/rules/hessian.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/walker.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/walks.smk"
 
 
 rule all:
@@ -42,6 +45,7 @@ rule all:
         HESSIAN_RESULTS,
         LANDSCAPE_RESULTS,
         SWEEP_RESULTS,
+        WALKS_RESULTS,
         WALKER_RESULTS,
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from workflow_copy import ROOT, SMOKE, WorkflowCopy
+from workflow_copy import ROOT, SMOKE, WorkflowCopy, state_of_files
 
 from sgdwalk.datasets.load import load_dataset
 from sgdwalk.datasets.prepared import write_dataset
@@ -33,7 +36,12 @@ resources:
 """
 
 
-def _finish(tmp_path_factory, name: str, study: str | None = None) -> Path:
+def _finish(
+    tmp_path_factory,
+    name: str,
+    prepare: Callable[[WorkflowCopy], object] = lambda copy: None,
+    study: str = SMOKE,
+) -> Path:
     """One copy of the repository whose study is finished; shared by parallel test workers."""
     shared = tmp_path_factory.getbasetemp()
     if shared.name.startswith("popen-"):
@@ -43,9 +51,8 @@ def _finish(tmp_path_factory, name: str, study: str | None = None) -> Path:
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             copy = WorkflowCopy.of(ROOT, folder)
-            if study is not None:
-                (folder / SMOKE).write_text(study)
-            result = copy.snakemake("--cores", "2")
+            prepare(copy)
+            result = copy.snakemake("--cores", "2", study=study)
             assert result.returncode == 0, result.stdout
             (folder / "done").touch()
     return folder
@@ -65,7 +72,25 @@ def smoke(_finished) -> WorkflowCopy:
 @pytest.fixture(scope="session")
 def sketched(tmp_path_factory) -> WorkflowCopy:
     """A finished study without recorded windows; read it, do not change it."""
-    return WorkflowCopy(_finish(tmp_path_factory, "sketched", SKETCHED))
+
+    def written(copy: WorkflowCopy) -> None:
+        (copy.folder / SMOKE).write_text(SKETCHED)
+
+    return WorkflowCopy(_finish(tmp_path_factory, "sketched", written))
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory) -> WorkflowCopy:
+    """The finished study of walks from elsewhere; read it, do not change it."""
+
+    def sources(copy: WorkflowCopy) -> None:
+        command = [sys.executable, "studies/elsewhere.py"]
+        subprocess.run(command, cwd=copy.folder, env=copy.environment(), check=True)
+        state = state_of_files(copy.folder / "results" / "data" / "elsewhere")
+        (copy.folder / "sources.txt").write_text(state)
+
+    study = "studies/elsewhere.yaml"
+    return WorkflowCopy(_finish(tmp_path_factory, "elsewhere", prepare=sources, study=study))
 
 
 @pytest.fixture

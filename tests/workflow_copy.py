@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,6 +14,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "studies", "workflow", "profiles", "pbs", "slurm", "envs")
 SMOKE = "studies/smoke.yaml"
+
+
+def state_of_files(folder: Path) -> str:
+    """Path, content, time and number of links of every file below a folder."""
+    lines = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        s, digest = path.stat(), hashlib.sha256(path.read_bytes()).hexdigest()
+        lines.append(f"{path.relative_to(folder)} {digest} {s.st_mtime_ns} {s.st_nlink}")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_contour_grows_as_displacement_to_the_dimension():
 def test_contour_grows_with_lag_in_optimizer_steps():
     gram = cases.gram(cases.brownian(np.random.default_rng(3), 999, 20))
     contour = contour_lengths(gram)
-    curve = contour_against_lag(contour, stride=10)
+    curve = contour_against_lag(contour, 10 * np.arange(len(contour)))
     assert curve.fit.exponent.value == pytest.approx(1, abs=0.02)
     assert curve.abscissa[0] == 10
     assert curve.mean[0] == pytest.approx(np.sqrt(gram.diagonal()).mean())
@@ -105,7 +105,7 @@ def test_the_original_leads_into_the_fragment():
     extra = np.array([norms[: 40 - lag - 1].sum() / (40 - lag) for lag in lags])
     np.testing.assert_allclose(original, ours + extra, rtol=1e-4)
     assert original[0] > 1.9 * ours[0]
-    curve = contour_against_lag(contour, bins=200)
+    curve = contour_against_lag(contour, np.arange(len(contour)), bins=200)
     np.testing.assert_allclose(curve.mean, ours[curve.abscissa.astype(int) - 1], rtol=1e-10)
 
 

@@ -440,3 +440,23 @@ def test_a_foreign_file_is_refused(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="expected a gradients file"):
         gradients_file.read(path)
+
+
+def test_a_recording_without_noise_at_fixed_weights_has_all_that_it_holds(tmp_path):
+    model = nn.Linear(40, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    torch.manual_seed(0)
+    with TrajectoryRecorder(model, tmp_path / "loop.h5", window=60) as recorder:
+        for _ in range(120):
+            optimizer.zero_grad()
+            loss = model(torch.randn(8, 40)).square().mean()
+            loss.backward()
+            recorder.record(loss)
+            optimizer.step()
+    found = analyse(Trajectory(tmp_path / "loop.h5"), None)
+    quantities = {tail.quantity for tail in found.tails}
+    assert "entries" in quantities
+    assert not any("fixed weights" in quantity for quantity in quantities)
+    assert tail_rows("loop", {}, found)
+    gradients_file.write(tmp_path / "gradients.h5", found, {})
+    assert len(gradients_file.read(tmp_path / "gradients.h5").tails) == len(found.tails)

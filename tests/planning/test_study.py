@@ -7,7 +7,7 @@ import pytest
 
 from planning.identity import training_identity
 from planning.schema import config_schema
-from planning.study import read_study
+from planning.study import datasets, read_study
 from sgdwalk.errors import InputError
 from sgdwalk.training import optimizers
 from sgdwalk.training.epochs import SAMPLINGS
@@ -95,7 +95,7 @@ def test_a_grid_may_record_differently_but_not_the_same_run_twice():
     ("changes", "match"),
     [
         ({"gridz": []}, r"unknown key 'gridz'; did you mean 'grids'\?"),
-        ({"grids": []}, r"grids: \[\]; allowed: a list with at least one"),
+        ({"grids": []}, "config: neither grids nor walks; allowed: one item at least"),
         ({"grids": [{"modle": "fc3"}]}, r"grids\[0\]: unknown key 'modle'; did you mean 'model'\?"),
         ({"grids": [{"batch_size": 4}]}, r"grids\[0\]: key 'model' is missing"),
         ({"defaults": {"sed": 1}}, r"defaults: unknown key 'sed'; did you mean 'seed'\?"),
@@ -356,13 +356,14 @@ def test_datasets_are_named_by_what_is_done_to_them():
             {"model": "fc3", "dataset": "/data/a b.npz", "raw": True},
         ]
     )
-    assert list(result.datasets) == [
+    found = datasets(result.runs.values())
+    assert list(found) == [
         "digits",
         "digits-label_corruption0.5",
         "gauss-dataset_options_input_shape1_8_8+samples2000",  # scale 4 is the default
         "data.a.b.npz-raw_true",
     ]
-    assert result.datasets["digits-label_corruption0.5"]["label_corruption"] == 0.5
+    assert found["digits-label_corruption0.5"]["label_corruption"] == 0.5
 
 
 def test_a_long_name_is_cut_and_stays_its_own():

@@ -153,7 +153,7 @@ def in_one_space(*grids, sketch=64):
     """What `sketched` finds of a study, by place."""
     grids = [{"recording": {"sketch": sketch}, "steps": 600, **grid} for grid in grids]
     runs = read_study({"grids": grids}, "stem").runs
-    return [list(runs).index(run) for run in sketched(runs)]
+    return [list(runs).index(run) for run in sketched(runs, {})]
 
 
 def test_two_sketched_runs_of_one_network_can_be_compared():

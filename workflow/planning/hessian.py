@@ -8,10 +8,9 @@ from typing import Any
 
 from planning.chosen_runs import chosen_runs
 from planning.settings import Settings
-from planning.study import Run
+from planning.study import Trained
 from sgdwalk.datasets.names import dataset_size
 from sgdwalk.errors import InputError
-from sgdwalk.training.checkpoint_steps import checkpoint_steps
 
 _PLANNED = ("runs", "density_checkpoints", "eigenvectors")
 
@@ -33,20 +32,17 @@ class Hessians:
     settings: Settings
 
 
-def read_hessians(section: Settings, runs: Mapping[str, Run]) -> Hessians:
+def read_hessians(section: Settings, runs: Mapping[str, Trained]) -> Hessians:
     """Plan the ``hessian`` section of a checked config.
 
     Args:
         section: with defaults filled in.
-        runs: all runs of the study by id, in its order.
+        runs: those of the study whose networks are known, by id, in its order.
 
     Raises:
         InputError: one line with the first thing that is wrong.
     """
-    steps = {
-        name: checkpoint_steps(run.recording["checkpoints"], run.training["steps"])
-        for name, run in runs.items()
-    }
+    steps = {name: run.checkpoint_steps for name, run in runs.items()}
     density = {
         name: set(_spread(found, section["density_checkpoints"])) for name, found in steps.items()
     }

@@ -9,9 +9,8 @@ from typing import Any
 from planning.chosen_runs import chosen_runs
 from planning.schema import suggestion
 from planning.settings import Settings
-from planning.study import Run
+from planning.study import Trained
 from sgdwalk.errors import InputError
-from sgdwalk.training.checkpoint_steps import checkpoint_steps
 
 _SHARED = (
     "samples",
@@ -59,12 +58,12 @@ class Landscapes:
     settings: Settings
 
 
-def read_landscapes(section: Settings, runs: Mapping[str, Run]) -> Landscapes:
+def read_landscapes(section: Settings, runs: Mapping[str, Trained]) -> Landscapes:
     """Plan the ``landscape`` section of a checked config.
 
     Args:
         section: with defaults filled in.
-        runs: all runs of the study by id, in its order.
+        runs: those of the study whose networks are known, by id, in its order.
 
     Raises:
         InputError: one line with the first thing that is wrong.
@@ -86,7 +85,7 @@ def read_landscapes(section: Settings, runs: Mapping[str, Run]) -> Landscapes:
     return Landscapes(plans, section["tiles"], settings)
 
 
-def _plan(section: Mapping[str, Any], name: str, runs: Mapping[str, Run]) -> RunLandscape:
+def _plan(section: Mapping[str, Any], name: str, runs: Mapping[str, Trained]) -> RunLandscape:
     steps = [
         _step(chosen, runs[name], f"landscape.checkpoints[{number}]")
         for number, chosen in enumerate(section["checkpoints"])
@@ -104,7 +103,7 @@ def _plan(section: Mapping[str, Any], name: str, runs: Mapping[str, Run]) -> Run
 
 
 def _interpolation(
-    item: Mapping[str, Any], name: str, runs: Mapping[str, Run], where: str
+    item: Mapping[str, Any], name: str, runs: Mapping[str, Trained], where: str
 ) -> dict[str, Any]:
     other = item["run"] or name
     if other not in runs:
@@ -123,8 +122,8 @@ def _interpolation(
     return {"start": start, "stop": stop, "run": other}
 
 
-def _step(chosen: int | str, run: Run, where: str) -> int:
-    steps = checkpoint_steps(run.recording["checkpoints"], run.training["steps"])
+def _step(chosen: int | str, run: Trained, where: str) -> int:
+    steps = run.checkpoint_steps
     step = steps[-1] if chosen == "last" else chosen
     if step not in steps:
         allowed = ["last", *map(str, steps)]

@@ -5,21 +5,43 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from planning.schema import complete, config_schema, suggestion
 from planning.settings import Settings
 from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
 from sgdwalk.recording.window_families import LEAST_NUMBERS, families_that_fit
+from sgdwalk.training.checkpoint_steps import checkpoint_steps
 from sgdwalk.user_code import is_factory
 
 _NAMED_FIRST = {"model": "", "dataset": "", "batch_size": "bs", "learning_rate": "lr"}
 # Settings that make the prepared dataset file another one, beside the dataset's name.
 _OF_DATASET = ("dataset_options", "dataset_seed", "label_corruption", "raw")
-_LONGEST_NAME = 180  # file systems allow 255, and endings are added
+LONGEST_NAME = 180  # file systems allow 255, and endings are added
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # of a study, and of what has a folder in its results
+
+
+class Trained(Protocol):
+    """Whatever network was trained on a dataset: here, or elsewhere."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def training(self) -> Settings:
+        """Settings of its training, complete."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of its prepared dataset."""
+
+    @property
+    def checkpoint_steps(self) -> list[int]:
+        """Steps of the checkpoints at which it is looked at."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +68,12 @@ class Run:
     @property
     def factories(self) -> list[str]:
         """The user's own model and dataset, by name."""
-        return [
-            self.training[key] for key in ("model", "dataset") if is_factory(self.training[key])
-        ]
+        return own_factories(self.training)
+
+    @property
+    def checkpoint_steps(self) -> list[int]:
+        """Steps at which the model is saved."""
+        return checkpoint_steps(self.recording["checkpoints"], self.training["steps"])
 
     @property
     def grouped(self) -> bool:
@@ -77,12 +102,6 @@ class Study:
             found.setdefault(run.without_seed, []).append(run.id)
         return {name: runs for name, runs in sorted(found.items()) if len(runs) > 1}
 
-    @property
-    def datasets(self) -> dict[str, Settings]:
-        """What makes each dataset of the study, by its id: a name, and what is done to it."""
-        keys = ("dataset", *_OF_DATASET)
-        return {run.dataset: run.training.only(keys) for run in self.runs.values()}
-
 
 def read_study(config: Mapping[str, Any], stem: str) -> Study:
     """Check a whole config and expand its grids.
@@ -97,15 +116,19 @@ def read_study(config: Mapping[str, Any], stem: str) -> Study:
     schema = config_schema()
     settings = complete(dict(config), schema, schema, "")
     name = settings["study"] or stem
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+    if not re.fullmatch(NAME, name):
         raise InputError(f"study: {name!r}; allowed: letters, digits, '.', '_' and '-'")
+    if not settings["grids"] and not settings["walks"]:
+        raise InputError("config: neither grids nor walks; allowed: one item at least of either")
+    if not settings["grids"] and "walker" not in config:
+        settings["walker"]["terrains"] = []  # a toy that such a study must ask for
     training = schema["$defs"]["training"]
     runs: dict[str, Run] = {}
     for number, grid in enumerate(settings["grids"]):
         for chosen in _expand(settings["defaults"], grid, training, f"grids[{number}]"):
             recorded = {**settings["recording"], **(grid.get("recording") or {})}
             recorded = complete(recorded, schema["$defs"]["recording"], schema, "recording")
-            values = _settled(chosen, training, schema, f"grids[{number}]")
+            values = settled(chosen, training, schema, f"grids[{number}]")
             check_processes(values, settings["resources"], f"grids[{number}]")
             run = Run(
                 run_id(values, training),
@@ -154,10 +177,25 @@ def _expand(
     return [dict(zip(merged, point, strict=True)) for point in itertools.product(*axes)]
 
 
-def _settled(
+def own_factories(training: Mapping[str, Any]) -> list[str]:
+    """The user's own model and dataset among training settings, by name."""
+    return [training[key] for key in ("model", "dataset") if is_factory(training[key])]
+
+
+def settled(
     chosen: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """All settings of one run, checked, with its length in steps."""
+    """All settings of one run, checked, with its length in steps.
+
+    Args:
+        chosen: those that are given.
+        schema: of training settings.
+        root: the whole schema.
+        where: of the config, for messages.
+
+    Raises:
+        InputError: one line with the first thing that is wrong.
+    """
     values = complete(chosen, schema, root, where)
     if values["dataset"] == "gauss":
         options = root["$defs"]["gauss"]
@@ -195,6 +233,12 @@ def _check(run: Run, where: str) -> None:
         )
 
 
+def datasets(networks: Iterable[Trained]) -> dict[str, Settings]:
+    """What makes each dataset of some networks, by its id: a name, and what is done to it."""
+    keys = ("dataset", *_OF_DATASET)
+    return {network.dataset: network.training.only(keys) for network in networks}
+
+
 def run_id(training: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Name of a run: it depends on the run's own settings and on nothing else in the study."""
     parts = [f"{short}{_said(training[key])}" for key, short in _NAMED_FIRST.items()]
@@ -223,8 +267,8 @@ def _differing(training: Mapping[str, Any], schema: Mapping[str, Any], keys: set
 
 
 def _shortened(name: str, end: str) -> str:
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name + end
 
 

@@ -30,7 +30,7 @@ def summary(study: str, tables: Path, figures: Path) -> str:
     names = [name.replace("_", " ") for name in _EXPONENTS]
     header = ["run", "steps from", "to", "stride", "regimes", *names]
     text = aligned([header, *(_cells(row) for row in rows)])
-    drawn = sorted(path.as_posix() for path in figures.glob("*.png"))
+    drawn = sorted(path.as_posix() for path in figures.rglob("*.png"))
     return "\n".join(
         [
             "",
@@ -53,11 +53,10 @@ def _cells(row: dict[str, str]) -> list[str]:
         diverged = row["diverged_at"]
         state = f"diverged at step {diverged}" if diverged else "no whole window"
         return [row["run"], state, *[""] * (3 + len(_EXPONENTS))]
-    first, stride = int(row["window_start"]), int(row["stride"])
-    last = first + (int(row["window_length"]) - 1) * stride
     # the paper counts steps from 1
+    first, last = (str(int(row[f"window_{end}"]) + 1) for end in ("start", "last"))
     values = [_value(row, name) for name in _EXPONENTS]
-    return [row["run"], str(first + 1), str(last + 1), str(stride), row["regimes"], *values]
+    return [row["run"], first, last, row["stride"] or "unequal", row["regimes"], *values]
 
 
 def _value(row: dict[str, str], name: str) -> str:

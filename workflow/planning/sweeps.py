@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from planning.study import Run
+from planning.study import Run, Trained
 from planning.training_checks import steps_of
 from sgdwalk.datasets.names import dataset_size
 from sgdwalk.errors import InputError
@@ -38,28 +38,33 @@ def learning_rates(runs: Mapping[str, dict[str, Any]]) -> list[str]:
     return _largest(runs, ("learning_rate",))
 
 
-def sketched(runs: Mapping[str, Run]) -> list[str]:
+def sketched(runs: Mapping[str, Run], series: Mapping[str, Trained | None]) -> list[str]:
     """Runs with a sketch, whose distances from each other can be known.
 
     Args:
         runs: of a study, in its order.
+        series: walks that are read from checkpoints, and their networks; None where that is known
+            when they are read.
 
     Returns:
-        Their ids, in order; none unless two of them are of one network with equal sketches.
+        Their ids, in order; none unless two of them may be of one network with equal sketches.
     """
-    found = [run for run, chosen in runs.items() if chosen.recording["sketch"]]
-    spaces = {_space(runs[run]) for run in found}
-    return found if len(spaces) < len(found) else []
+    found = {run: one.training for run, one in runs.items() if one.recording["sketch"]}
+    sizes = {run: runs[run].recording["sketch"] for run in found}
+    spaces = [_space(found[run], sizes[run]) for run in found]
+    for walk in series.values():
+        of_runs = next(iter(sizes.values()), 0)
+        spaces.append("" if walk is None else _space(walk.training, of_runs))
+    return [*found, *series] if len(set(spaces)) < len(spaces) else []
 
 
-def _space(run: Run) -> str:
+def _space(training: Mapping[str, Any], sketch: int) -> str:
     """Runs with the same one walk in one space: their network's, as their sketches know it."""
-    training = run.training
     name, options = training["dataset"], training["dataset_options"]
     size = dataset_size(name, options)
     data = [name, options] if size is None else [size.input_shape, size.num_classes]
     network = [training["model"], training["model_options"], data]
-    return json.dumps([*network, run.recording["sketch"]], sort_keys=True)
+    return json.dumps([*network, sketch], sort_keys=True)
 
 
 def _largest(runs: Mapping[str, dict[str, Any]], free: tuple[str, ...]) -> list[str]:

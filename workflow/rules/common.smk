@@ -10,14 +10,16 @@ sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / p) for p in ("", "scri
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from planning.fingerprint import SCRIPTS, Sources, code_fingerprint
+from planning.foreign import check_results
 from planning.hessian import read_hessians
 from planning.identity import accepted_code, announcement, to_retrain, training_identity
 from planning.landscape import read_landscapes
 from planning.own_code import own_files
-from planning.study import read_study
+from planning.study import datasets, read_study
 from planning.summary import summary
 from planning.sweeps import depth_and_batch, learning_rates, sketched
 from planning.walker import read_walkers
+from planning.walks import read_walks, spread_steps
 from sgdwalk.datasets.names import FETCHED, is_file
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
@@ -32,24 +34,40 @@ def said_in_one_line(function, *arguments):
 
 # The plan of the study.
 STUDY = said_in_one_line(read_study, config, Path(workflow.configfiles[-1]).stem)
-RUNS = sorted(STUDY.runs)
-TRAINED = {run: chosen.training for run, chosen in STUDY.runs.items()}
-DATASETS = STUDY.datasets
+WALKS = said_in_one_line(read_walks, STUDY)
+TRAINED = sorted(STUDY.runs)
+SERIES = [walk for walk in WALKS if WALKS[walk].series]
+RUNS = sorted([*STUDY.runs, *WALKS])
+# Those whose networks and data are known; of others there is the walk alone.
+WALKED_NETWORKS = {w: walk.network for w, walk in WALKS.items() if walk.network}
+NETWORKS = {**STUDY.runs, **WALKED_NETWORKS}
+SETTINGS = {run: NETWORKS[run].training if run in NETWORKS else {} for run in RUNS}
+DATASETS = datasets(NETWORKS.values())
 ENSEMBLES = STUDY.ensembles
-HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], STUDY.runs)
-LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], STUDY.runs)
+HESSIANS = said_in_one_line(read_hessians, STUDY.config["hessian"], NETWORKS)
+LANDSCAPES = said_in_one_line(read_landscapes, STUDY.config["landscape"], NETWORKS)
 WALKERS = said_in_one_line(read_walkers, STUDY.config["walker"])
-DEPTHS_AND_BATCHES = depth_and_batch(TRAINED)
-LEARNING_RATES = learning_rates(TRAINED)
-SKETCHED = sketched(STUDY.runs)
+TRAININGS = {run: chosen.training for run, chosen in STUDY.runs.items()}
+DEPTHS_AND_BATCHES = depth_and_batch(TRAININGS)
+LEARNING_RATES = learning_rates(TRAININGS)
+# Where gradients are known: along the walk, or at its weights.
+OF_GRADIENTS = [run for run in RUNS if run not in SERIES or run in NETWORKS]
+SKETCHED = sketched(STUDY.runs, {run: NETWORKS.get(run) for run in SERIES})
+# In what those may differ, and further steps at which they are looked at.
+SKETCHED_SETTINGS = {
+    run: {"walk": run, "steps": WALKS[run].series[-1].step} if run in SERIES else SETTINGS[run]
+    for run in SKETCHED
+}
+STEPS_OF_SERIES = spread_steps(WALKS[run].series for run in SERIES)
 # Runs of which groups of parameter tensors are recorded.
-GROUPED = [run for run in RUNS if STUDY.runs[run].grouped]
+GROUPED = [run for run in TRAINED if STUDY.runs[run].grouped]
 # The first of the study: figures of a single run show it. Some show the second beside it, which is
 # the same where there is no other.
-MAIN_RUN = next(iter(STUDY.runs))
-SECOND_RUN = list(STUDY.runs)[:2][-1]
+MAIN_RUN, *OTHER_RUNS = [*STUDY.runs, *WALKS]
+MAIN_OF_GRADIENTS = next((r for r in [MAIN_RUN, *OTHER_RUNS] if r in OF_GRADIENTS), "")
+SECOND_RUN = OTHER_RUNS[0] if OTHER_RUNS else MAIN_RUN
 # Where the walk has had most time: the first of those with the most steps.
-LONGEST_RUN = max(STUDY.runs, key=lambda run: TRAINED[run]["steps"])
+LONGEST_RUN = max(STUDY.runs or [MAIN_RUN], key=lambda run: SETTINGS[run].get("steps", 0))
 
 # Where files are.
 DATA = Path("results/data")
@@ -69,15 +87,27 @@ WALKER = RESULTS / "walker" / "{terrain}.h5"
 SWEEP = RESULTS / "walker" / "sweeps" / "{sweep}.h5"
 
 
+def one_of(names):
+    """A wildcard that is one of some names, and never any other."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
 wildcard_constraints:
-    run="|".join(map(re.escape, RUNS)),
-    dataset="|".join(map(re.escape, DATASETS)),
-    ensemble="|".join(map(re.escape, ENSEMBLES)) or "none",
+    run=one_of(RUNS),
+    walk=one_of(WALKS),
+    dataset=one_of(DATASETS),
+    ensemble=one_of(ENSEMBLES),
     step=r"\d+",
     plane=r"random-\d+|pca",
     tile=r"\d+",
-    terrain="|".join(map(re.escape, WALKERS.ensembles)) or "none",
-    sweep="|".join(map(re.escape, WALKERS.sweeps)) or "none",
+    terrain=one_of(WALKERS.ensembles),
+    sweep=one_of(WALKERS.sweeps),
+
+
+def walk_figure(name):
+    """Of each walk from elsewhere."""
+    folder = RESULTS / "figures" / "walks" / "{walk}"
+    return [folder / f"{name}.{format}" for format in ("pdf", "png")]
 
 
 def figure(name):
@@ -92,13 +122,15 @@ DIFFUSION_RESULTS = [
     figure("fig_longest_run"),
     figure("figS1_long_lags"),
 ]
-GRADIENTS_RESULTS = [TABLES / "tails.csv", figure("fig5_gradients")]
+GRADIENTS_RESULTS = (
+    [TABLES / "tails.csv", figure("fig5_gradients")] if OF_GRADIENTS else []
+)
 GEOMETRY_RESULTS = [
     TABLES / "geometry.csv",
     TABLES / "components.csv",
     [TABLES / "ensembles.csv"] if ENSEMBLES else [],
     figure("fig3_fractal_landscape"),
-    figure("fig_avalanches"),
+    figure("fig_avalanches") if MAIN_RUN not in SERIES else [],
     figure("fig_walk_anatomy"),
 ]
 HESSIAN_RESULTS = [
@@ -112,8 +144,18 @@ LANDSCAPE_RESULTS = [
 SWEEP_RESULTS = [
     # of residual networks
     figure("figS3_depth_and_batch") if DEPTHS_AND_BATCHES else [],
-    figure("figS4_learning_rate"),
+    figure("figS4_learning_rate") if LEARNING_RATES else [],
     [TABLES / "run_distances.csv", figure("fig_run_distances")] if SKETCHED else [],
+]
+# Of each walk from elsewhere the figures that a study draws of its first run, and all together.
+SHOWN_WITH_WALKS = [*list(STUDY.runs)[:1], *WALKS]
+WALK_FIGURES = ["fig2_superdiffusion", "fig3_fractal_landscape", "fig_walk_anatomy"]
+WALKS_RESULTS = [
+    [expand(walk_figure(name), walk=WALKS) for name in WALK_FIGURES],
+    expand(
+        walk_figure("fig5_gradients"), walk=[w for w in WALKS if w in OF_GRADIENTS]
+    ),
+    figure("fig_walks") if WALKS else [],
 ]
 WALKER_RESULTS = [
     [TABLES / "walker.csv", figure("fig4_walker")] if WALKERS.ensembles else [],
@@ -149,11 +191,27 @@ def code_of(script, factories=lambda wildcards: ()):
 
 
 def factories(wildcards):
-    return STUDY.runs[wildcards.run].factories
+    run = wildcards.run
+    return NETWORKS[run].factories if run in NETWORKS else []
+
+
+def trajectory(run):
+    """The record of a run; of a walk from elsewhere the recorder's own file, which is only read."""
+    source = WALKS[run].trajectory if run in WALKS else None
+    return source or str(RUN / "trajectory.h5").format(run=run)
+
+
+def trajectory_of(wildcards):
+    return trajectory(wildcards.run)
+
+
+def noise_of(wildcards):
+    """Noise at fixed weights, where there are weights: not of a walk whose network is unknown."""
+    return RUN / "noise.h5" if wildcards.run in NETWORKS else []
 
 
 def dataset_of(wildcards):
-    return DATA / f"{STUDY.runs[wildcards.run].dataset}.h5"
+    return DATA / f"{NETWORKS[wildcards.run].dataset}.h5"
 
 
 def dataset_files(wildcards):
@@ -209,7 +267,9 @@ def print_summary():
 
 
 if workflow.is_main_process:
-    again = [run for run in RUNS if to_retrain(RESULTS / "runs" / run, identity(run))]
+    for run in RUNS:
+        said_in_one_line(check_results, RESULTS / "runs" / run, run)
+    again = [run for run in TRAINED if to_retrain(RESULTS / "runs" / run, identity(run))]
     if again:
         named = os.path.relpath(workflow.configfiles[-1])
         logger.warning(announcement(again, named))

@@ -1,6 +1,6 @@
 rule diffusion:
     input:
-        RUN / "trajectory.h5",
+        trajectory_of,
     output:
         RUN / "diffusion.h5",
     log:
@@ -41,7 +41,7 @@ rule diffusion_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings=TRAINED,
+        settings=SETTINGS,
         code=code_of("diffusion_table"),
     message:
         "All exponents in one table: {output}"
@@ -66,7 +66,7 @@ rule group_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: TRAINED[run] for run in GROUPED},
+        settings={run: SETTINGS[run] for run in GROUPED},
         code=code_of("group_table"),
     message:
         "Exponents of groups of parameter tensors: {output}"

@@ -1,7 +1,7 @@
 rule geometry:
     input:
-        trajectory=RUN / "trajectory.h5",
-        noise=RUN / "noise.h5",
+        trajectory=trajectory_of,
+        noise=noise_of,
     output:
         RUN / "geometry.h5",
     log:
@@ -67,7 +67,7 @@ rule geometry_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings=TRAINED,
+        settings=SETTINGS,
         code=code_of("geometry_table"),
     message:
         "All numbers of geometry in tables: {output}"

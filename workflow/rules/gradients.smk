@@ -1,7 +1,7 @@
 rule gradients:
     input:
-        trajectory=RUN / "trajectory.h5",
-        noise=RUN / "noise.h5",
+        trajectory=trajectory_of,
+        noise=noise_of,
     output:
         RUN / "gradients.h5",
     log:
@@ -25,7 +25,7 @@ rule gradients:
 
 rule gradients_table:
     input:
-        expand(RUN / "gradients.h5", run=RUNS),
+        expand(RUN / "gradients.h5", run=OF_GRADIENTS),
     output:
         TABLES / "tails.csv",
     log:
@@ -40,7 +40,7 @@ rule gradients_table:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings=TRAINED,
+        settings={run: SETTINGS[run] for run in OF_GRADIENTS},
         code=code_of("gradients_table"),
     message:
         "All tail indices in one table: {output}"
@@ -50,8 +50,8 @@ rule gradients_table:
 
 rule fig5_gradients:
     input:
-        gradients=MAIN / "gradients.h5",
-        geometry=MAIN / "geometry.h5",
+        gradients=RESULTS / "runs" / MAIN_OF_GRADIENTS / "gradients.h5",
+        geometry=RESULTS / "runs" / MAIN_OF_GRADIENTS / "geometry.h5",
     output:
         report(
             figure("fig5_gradients")[1],
@@ -72,7 +72,7 @@ rule fig5_gradients:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        run=MAIN_RUN,
+        run=MAIN_OF_GRADIENTS,
         code=code_of("fig5_gradients"),
     message:
         "Drawing figure 5, gradients and their tails"

@@ -18,7 +18,7 @@ rule hessian:
         gpu=job("hessian", "gpu"),
         device=STUDY.config["resources"]["device"],
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         settings=HESSIANS.settings,
         density=lambda w: int(w.step) in HESSIANS.density[w.run],
         factories=factories,
@@ -47,7 +47,7 @@ rule hessian_run:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         settings=HESSIANS.settings,
         code=code_of("hessian_run"),
     message:

@@ -17,7 +17,7 @@ rule landscape_tile:
         gpu=job("landscape", "gpu"),
         device=STUDY.config["resources"]["device"],
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         settings=LANDSCAPES.settings,
         points=STUDY.config["landscape"]["points"],
         step=lambda w: LANDSCAPES.runs[w.run].planes[w.plane],
@@ -52,7 +52,7 @@ rule landscape_lines:
         gpu=job("landscape", "gpu"),
         device=STUDY.config["resources"]["device"],
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         settings=LANDSCAPES.settings,
         points=STUDY.config["landscape"]["line_points"],
         fine_lines=STUDY.config["landscape"]["roughness_lines"],
@@ -91,7 +91,7 @@ rule landscape:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         settings=LANDSCAPES.settings,
         planes=lambda w: list(LANDSCAPES.runs[w.run].planes),
         code=code_of("landscape"),

@@ -17,7 +17,7 @@ rule noise:
         gpu=min(1, job("train", "gpu")),
         device=STUDY.config["resources"]["device"],
     params:
-        training=lambda w: STUDY.runs[w.run].training,
+        training=lambda w: NETWORKS[w.run].training,
         draws=STUDY.config["noise"]["batches"],
         coordinates=STUDY.config["noise"]["coordinates"],
         seed=STUDY.config["noise"]["seed"],

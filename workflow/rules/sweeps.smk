@@ -21,7 +21,7 @@ rule figS3_depth_and_batch:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings=[TRAINED[run] for run in DEPTHS_AND_BATCHES],
+        settings=[SETTINGS[run] for run in DEPTHS_AND_BATCHES],
         code=code_of("figS3_depth_and_batch"),
     message:
         "Drawing figure S3, depth and batch size"
@@ -53,7 +53,7 @@ rule figS4_learning_rate:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings=[TRAINED[run] for run in LEARNING_RATES],
+        settings=[SETTINGS[run] for run in LEARNING_RATES],
         code=code_of("figS4_learning_rate"),
     message:
         "Drawing figure S4, learning rate"
@@ -63,7 +63,7 @@ rule figS4_learning_rate:
 
 rule run_distances:
     input:
-        expand(RUN / "trajectory.h5", run=SKETCHED),
+        [trajectory(run) for run in SKETCHED],
     output:
         result=RESULTS / "run_distances.h5",
         table=TABLES / "run_distances.csv",
@@ -79,7 +79,8 @@ rule run_distances:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: TRAINED[run] for run in SKETCHED},
+        settings=SKETCHED_SETTINGS,
+        at=STEPS_OF_SERIES,
         code=code_of("run_distances"),
     message:
         "How far apart runs of one network are: {output.table}"
@@ -110,7 +111,7 @@ rule fig_run_distances:
         runtime=job("analysis", "runtime"),
         gpu=0,
     params:
-        settings={run: TRAINED[run] for run in SKETCHED},
+        settings=SKETCHED_SETTINGS,
         code=code_of("fig_run_distances"),
     message:
         "Drawing distances between runs"

@@ -8,6 +8,8 @@ rule train:
     output:
         trajectory=RUN / "trajectory.h5",
         checkpoints=directory(RUN / "checkpoints"),
+    wildcard_constraints:
+        run=one_of(TRAINED),
     log:
         LOGS / "train" / "{run}.log",
     benchmark:
@@ -47,7 +49,7 @@ rule accept_training:
         runtime=10,
         gpu=0,
     params:
-        runs=lambda w: {str(RESULTS / "runs" / run): acceptable(run) for run in RUNS},
+        runs=lambda w: {str(RESULTS / "runs" / run): acceptable(run) for run in TRAINED},
         datasets={str(DATA / f"{name}.h5"): made for name, made in DATASETS.items()},
         code=code_of("train"),
     message:

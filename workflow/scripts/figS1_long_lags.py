@@ -8,7 +8,7 @@ from sgdwalk.figures import style, window_panels
 with job(snakemake) as log:
     run = diffusion_file.read(snakemake.input[0])
     short = run.first_family
-    longest = max((window.stride for window in run.windows), default=1)
+    longest = max((window.stride or 1 for window in run.windows), default=1)
     long = [w for w in run.windows if w.stride == longest and w not in short]
     figure, axes = style.panels(["short", "long", "local"])
     if short:

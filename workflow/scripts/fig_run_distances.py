@@ -8,8 +8,11 @@ from sgdwalk.geometry import run_distances_file
 with job(snakemake) as log:
     pairs = run_distances_file.read(snakemake.input[0]).pairs
     settings = snakemake.params.settings
-    figure, axes = style.panels([*panels.ALONE, "cosine"], columns=2)
+    walks = {name: panels.largest_family(pairs, name) for name in panels.WALKS}
     shown = {name: panels.largest_family(pairs, name) for name in panels.ALONE}
+    if any(walks.values()):
+        shown = {name: family for name, family in shown.items() if family} | walks
+    figure, axes = style.panels([*shown, "cosine"], columns=2)
     for name, family in shown.items():
         panels.draw_distances(axes[name], family, name)
         if family:

@@ -9,9 +9,11 @@ from sgdwalk.recording.trajectory import Trajectory
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)
     trajectory = Trajectory(snakemake.input.trajectory)
-    result = analyse(trajectory, noise_file.read(snakemake.input.noise), **settings)
+    noise = noise_file.read(snakemake.input.noise) if snakemake.input.get("noise") else None
+    result = analyse(trajectory, noise, **settings)
     write(snakemake.output[0], result, origin(run=trajectory.origin, settings=settings))
     log(f"{snakemake.wildcards.run}: {len(result.windows)} windows")
     for window in result.windows:
         for name, reason in window.missing.items():
-            log(f"window {window.start}, stride {window.stride}: no {name}: {reason}")
+            apart = "unequally spaced" if window.stride is None else f"stride {window.stride}"
+            log(f"window {window.start}, {apart}: no {name}: {reason}")

@@ -8,7 +8,8 @@ from sgdwalk.recording.trajectory import Trajectory
 
 with job(snakemake) as log:
     trajectory = Trajectory(snakemake.input.trajectory)
-    noise = noise_file.read(snakemake.input.noise)
+    noise = noise_file.read(snakemake.input.noise) if snakemake.input.get("noise") else None
     result = analyse(trajectory, noise)
-    write(snakemake.output[0], result, origin(run=trajectory.origin, noise=noise.origin))
+    sources = {"run": trajectory.origin, "noise": None if noise is None else noise.origin}
+    write(snakemake.output[0], result, origin(**sources))
     log(f"{snakemake.wildcards.run}: {len(result.tails)} tail indices")

@@ -23,7 +23,14 @@ from sgdwalk.files.provenance import commit_of, library_versions
 from sgdwalk.training.progress import Progress
 
 # Rules that run, or whose param is the fingerprint of, the script of another.
-_SCRIPT_OF = {"accept_training": "train", "fig_longest_run": "fig2_superdiffusion"}
+_SCRIPT_OF = {
+    "accept_training": "train",
+    "fig_longest_run": "fig2_superdiffusion",
+    "walk_superdiffusion": "fig2_superdiffusion",
+    "walk_fractal_landscape": "fig3_fractal_landscape",
+    "walk_anatomy": "fig_walk_anatomy",
+    "walk_gradients": "fig5_gradients",
+}
 # Other files are named by their rule, or are in a folder that is.
 _MAKERS = {"trajectory.h5": "train", "checkpoints": "train", "hessian.h5": "hessian_run"}
 _FOLDERS = {"data": "dataset", "hessian": "hessian", "landscape_tile": "landscape_tile"}

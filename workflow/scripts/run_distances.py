@@ -7,7 +7,8 @@ from sgdwalk.geometry.run_distances_file import write
 
 with job(snakemake) as log:
     settings = snakemake.params.settings
-    result = analyse(dict(zip(settings, snakemake.input, strict=True)), settings)
+    paths = dict(zip(settings, snakemake.input, strict=True))
+    result = analyse(paths, settings, snakemake.params.at)
     rows = distance_rows(result)
     write(snakemake.output.result, result, origin())
     write_table(snakemake.output.table, rows)

@@ -1,3 +1,4 @@
+from sgdwalk.analysis import analyse as analyse
 from sgdwalk.diffusion.msd import mean_squared_displacement as mean_squared_displacement
 from sgdwalk.diffusion.window import analyse_diffusion as analyse_diffusion
 from sgdwalk.errors import InputError as InputError

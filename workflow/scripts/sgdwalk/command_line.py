@@ -1,4 +1,4 @@
-"""The command `sgdwalk`: what a file holds, its recovery, and the diffusion of its walk."""
+"""The command `sgdwalk`: what a file holds, its recovery, and what is to be said of its walk."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sgdwalk.errors import InputError
 from sgdwalk.public_names import VERSION
-
-if TYPE_CHECKING:
-    from sgdwalk.diffusion.window import WindowDiffusion
-
-REGIME_COLUMNS = ["steps", "stride", "from lag", "to", "exponent", "misfit", "null exponent"]
-REGIME_COLUMNS += ["null", "null about mean"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recover = commands.add_parser("recover", help="a whole file from what a killed loop left")
     recover.add_argument("path", type=Path, help="the trajectory file that it would have written")
     recover.set_defaults(lines=_recover)
-    analyse = commands.add_parser("analyse", help="diffusion exponents of a recorded walk")
-    analyse.add_argument("path", type=Path, help="a trajectory file")
+    analyse = commands.add_parser("analyse", help="exponents, tables and figures of a walk")
+    analyse.add_argument("path", help="a trajectory file, a folder of checkpoints, or a pattern")
+    beside = "for tables and figures; by default beside PATH, its name with -analysis"
+    analyse.add_argument("--out", type=Path, metavar="FOLDER", help=beside)
     analyse.set_defaults(lines=_analyse)
     watch = commands.add_parser("watch", help="follow a recording that is going on")
     watch.add_argument("path", type=Path, help="the trajectory file that is to be written")
@@ -115,52 +110,13 @@ def _recover(path: Path) -> Iterator[str]:
     yield from _info(path)
 
 
-def _analyse(path: Path) -> Iterator[str]:
-    from sgdwalk.diffusion.run import analyse
-    from sgdwalk.files.table import aligned
-    from sgdwalk.recording.trajectory import Trajectory
-    from sgdwalk.recording.window_families import LEAST_ANALYSED, LEAST_NUMBERS
+def _analyse(path: str, out: Path | None) -> Iterator[str]:
+    from sgdwalk.analysis import analyse
 
-    result = analyse(Trajectory(path), signs=200, seed=0)
-    if not result.windows:
-        raise InputError(
-            f"{path}: no window of {LEAST_ANALYSED} positions or more was recorded, nor a sketch "
-            f"of {LEAST_NUMBERS} numbers or more, so there is nothing to analyse"
-        )
-    yield "Diffusion exponents with their 95 % intervals, one line per regime (- if wider than 1)."
-    yield "Misfit: of log MSD about its line; it bends where scatter explains less."
-    yield "Null: the same steps with random signs, alone and about their mean; 95 % of its curves."
-    rows = [row for window in result.windows for row in _regimes(window)]
-    if result.whole is not None:
-        yield "Last: the whole run from its sketch, whose error is in the intervals."
-        rows += _regimes(result.whole.window)
-    yield from aligned([REGIME_COLUMNS, *rows])
-    yield from result.warnings
-
-
-def _regimes(window: WindowDiffusion) -> Iterator[list[str]]:
-    """A row of `REGIME_COLUMNS` per regime; what is of the whole window stands in the first."""
-    from sgdwalk.files.table import estimate_cell
-
-    first = window.start + 1  # counted from 1, as on axes
-    steps = f"{first}-{first + (window.length - 1) * window.stride}"
-    nulls = (window.signs, window.signs_about_drift)
-    judged = ["-" if null is None else "inside" if null.inside else "outside" for null in nulls]
-    of_window, rest = [steps, str(window.stride)], judged
-    for i, segment in enumerate(window.regimes):
-        begins = f"{segment.first_lag:.0f}"
-        if 0 < i == len(window.regimes) - 1 and window.crossover_lag.defined:
-            begins = estimate_cell(window.crossover_lag, 0)
-        yield [
-            *of_window,
-            begins,
-            f"{segment.last_lag:.0f}",
-            estimate_cell(window.exponents[i], 2),
-            f"{100 * segment.misfit:.1f} %{' bends' if segment.bends else ''}",
-            estimate_cell(window.signs.exponents[i], 2),
-            *rest,
-        ]
-        of_window, rest = ["", ""], ["", ""]
+    found = analyse(path)
+    yield from found.summary().splitlines()
+    folder = found.save(out or Path(path).with_name(f"{found.name}-analysis"))
+    yield f"Tables and figures: {folder}"
 
 
 def _watch(path: Path, interval: float, once: bool) -> Iterator[str]:

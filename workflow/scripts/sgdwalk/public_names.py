@@ -20,6 +20,8 @@ MODULES = {
     "contour_lengths": "sgdwalk.geometry.distances",
     "transverse_excursion": "sgdwalk.geometry.distances",
     "principal_components": "sgdwalk.geometry.distances",
+    # everything about a walk
+    "analyse": "sgdwalk.analysis",
     # diffusion
     "mean_squared_displacement": "sgdwalk.diffusion.msd",
     "analyse_diffusion": "sgdwalk.diffusion.window",

@@ -20,4 +20,7 @@ def placement(dataset: type[Any], folder: str | Path) -> str:
         unpacked = Path(folder) / dataset.__name__
         files = ", ".join(file for file, _ in dataset.resources) + f" of {dataset.mirrors[0]}"
         place = unpacked / "raw"
-    return f"delete {unpacked} if it is there, place {files} in {place}, and fetch it again"
+    return (
+        f"delete {unpacked} if it is there, place {files} in {place}, compressed as they are or "
+        "decompressed, and fetch it again"
+    )

@@ -76,6 +76,7 @@ def _of_groups(trajectory: Trajectory, whole: Window) -> list[tuple[str, Window]
     if whole.sketched is None:
         grams = trajectory.group_grams(whole)
         return [(name, replace(whole, gram=gram)) for name, gram in grams.items()]
+    assert whole.stride is not None  # a window that was cut from a sketch
     place = whole.start, whole.length, whole.stride
     return [(name, sketched_window(trajectory, *place, name)) for name in trajectory.groups]
 

@@ -46,7 +46,7 @@ def is_much(share: float | None) -> bool:
     return share is not None and share > WARNED_ABOVE
 
 
-def ragged_warning(share: float | None, start: int, stride: int) -> str | None:
+def ragged_warning(share: float | None, start: int, stride: int | None) -> str | None:
     """One line of where, what and what to do; None where the share is no concern.
 
     Args:

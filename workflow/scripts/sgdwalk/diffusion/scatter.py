@@ -136,7 +136,7 @@ def window_scatter(gram: ArrayLike, index: np.ndarray, seed: int = 0) -> Scatter
         mean = mean + path_mean
         covariance = covariance + cross
     relative = covariance / np.outer(mean, mean)
-    draws = _draws(relative, seed)
+    draws = draw_errors(relative, seed)
     inflation = local_inflation(checked.squared_distances, path, index, draws)
     return Scatter(
         relative.diagonal(),
@@ -209,7 +209,13 @@ def _noise_along(found: NoiseAndPath) -> float:
     return float(products.mean(axis=1).sum() / found.modes.diagonal()[: last + 1].sum())
 
 
-def _draws(relative: np.ndarray, seed: int) -> np.ndarray:
+def draw_errors(relative: np.ndarray, seed: int) -> np.ndarray:
+    """Draws (K, m) of the error of log MSD: marginals are gamma, tied as normal variables are.
+
+    Args:
+        relative: (m, m) covariance of the MSD over the product of its means.
+        seed: of the draws.
+    """
     variance = np.maximum(relative.diagonal(), SMALLEST_VARIANCE)
     scale = np.sqrt(variance)
     values, vectors = np.linalg.eigh(relative / np.outer(scale, scale))

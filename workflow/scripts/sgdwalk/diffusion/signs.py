@@ -43,7 +43,7 @@ class SignNull:
     """MSD of the same increments with random signs, at ``m`` lags.
 
     Attributes:
-        lags: ``(m,)`` int64, in records.
+        lags: ``(m,)`` in records; of unequal steps mean lags of bins, in optimizer steps.
         mean: ``(m,)`` exact mean over all signs.
         spread: ``(m,)`` standard deviation of the logarithm of the MSD, of the log-normal
             distribution that has the exact mean and variance over all signs.
@@ -194,7 +194,46 @@ def sign_null(
     signs = np.random.default_rng(seed).integers(0, 2, (draws, count)) * 2.0 - 1.0
     null = _about_drift if keep_drift else _about_zero
     mean, variance, curves = null(values, lags, signs)
-    smallest = RESOLUTION * lags * (values.trace() / count)
+    return _null(lags, mean, variance, curves, RESOLUTION * lags * (values.trace() / count))
+
+
+def sign_null_of_forms(
+    gram: np.ndarray, lags: np.ndarray, forms: np.ndarray, draws: int = 200, seed: int = 0
+) -> SignNull:
+    """The same of an MSD of which each value is a quadratic form of the increments, as of bins.
+
+    Args:
+        gram: (n, n) inner products of increments.
+        lags: (m,) of the values.
+        forms: (m, n, n) symmetric; a value is the sum of a form times `gram`.
+        draws: of signs.
+        seed: of the signs.
+
+    Raises:
+        InputError: if the walk does not move.
+    """
+    if not gram.diagonal().any():
+        raise InputError("gram: the walk does not move; its steps have no signs")
+    signs = np.random.default_rng(seed).integers(0, 2, (draws, len(gram))) * 2.0 - 1.0
+    squares = gram.diagonal()
+    mean = np.einsum("bii,i->b", forms, squares)
+    variance, curves = np.empty(len(forms)), np.empty((draws, len(forms)))
+    for b, form in enumerate(forms):
+        products = form * gram
+        own = products.diagonal()
+        variance[b] = 2 * (np.vdot(products, products) - own @ own)
+        curves[:, b] = ((signs @ products) * signs).sum(axis=1)
+    return _null(lags, mean, variance, curves, RESOLUTION * mean)
+
+
+def _null(
+    lags: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    curves: np.ndarray,
+    smallest: np.ndarray,
+) -> SignNull:
+    """With its band, from the moments over all signs and some curves."""
     mean, curves = np.maximum(mean, smallest), np.maximum(curves, smallest)
     spread = np.sqrt(np.log1p(np.maximum(variance, 0.0) / mean**2))
     reach = _at_level(_largest(_deviations(curves, mean, spread)))

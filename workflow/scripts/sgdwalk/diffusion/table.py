@@ -61,6 +61,7 @@ def _numbers(window: WindowDiffusion | None) -> dict[str, Any]:
         "window_length": window and window.length,
         "stride": window and window.stride,
         "window_start": window.start if window else None,
+        "window_last": window.last if window else None,
         "whole_run": "no" if window else None,
     }
     for name in EXPONENTS:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from sgdwalk.diffusion.lags import as_curve
 from sgdwalk.diffusion.msd import (
+    DRIFT_REMOVED_PART,
     drift_removed_msd,
     local_exponent,
     mean_squared_displacement,
@@ -18,10 +19,13 @@ from sgdwalk.diffusion.msd import (
 from sgdwalk.diffusion.ragged import ragged_share
 from sgdwalk.diffusion.regimes import Regimes, Segment, fit_regimes, lags_to_fit, reported
 from sgdwalk.diffusion.scatter import Scatter, window_scatter
-from sgdwalk.diffusion.signs import SignNull, sign_null
+from sgdwalk.diffusion.signs import SignNull, sign_null, sign_null_of_forms
 from sgdwalk.diffusion.sketched_msd import sketch_scatter, sketched_msd
+from sgdwalk.diffusion.unequal_lags import LagBins, as_steps
+from sgdwalk.diffusion.unequal_scatter import increment_sizes, unequal_scatter
+from sgdwalk.errors import InputError
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.geometry.distances import CheckedGram
+from sgdwalk.geometry.distances import CheckedGram, squared_distances
 from sgdwalk.geometry.effective_dimension import effective_dimension
 from sgdwalk.geometry.surrogates import shuffled_msd
 from sgdwalk.recording.trajectory import Trajectory, Window
@@ -61,17 +65,24 @@ class WindowDiffusion:
     """Diffusion of one window of T positions: MSD, nulls, regimes."""
 
     length: Annotated[int, "T, recorded positions"]
-    stride: Annotated[int, "optimizer steps between recorded positions", "step"]
+    stride: Annotated[
+        int | None, "optimizer steps between recorded positions; none if these differ", "step"
+    ]
     start: Annotated[int, "optimizer steps taken before the first position", "step"]
-    lags: Annotated[np.ndarray, "(T-1,) lags of msd and shuffled_mean", "step"]
-    msd: Annotated[np.ndarray, "(T-1,) time-averaged mean squared displacement", _AREA]
+    last: Annotated[int, "optimizer steps taken before the last position", "step"]
+    lags: Annotated[
+        np.ndarray, "(b,) lags of msd and shuffled_mean: all T-1, or mean lags of bins", "step"
+    ]
+    pairs: Annotated[np.ndarray, "(b,) pairs of positions that msd is the mean of"]
+    msd: Annotated[np.ndarray, "(b,) time-averaged mean squared displacement", _AREA]
+    elapsed: Annotated[np.ndarray, "(T-1,) steps since the first position", "step"]
     squared_displacement: Annotated[
-        np.ndarray, "(T-1,) squared distance from the first position", _AREA
+        np.ndarray, "(T-1,) squared distance from the first position, after as many", _AREA
     ]
     local_lags: Annotated[np.ndarray, "(m,) lags of local_exponent", "step"]
     local_exponent: Annotated[np.ndarray, "(m,) smoothed slope of log msd by log lag"]
     shuffled_mean: Annotated[
-        np.ndarray, "(T-1,) mean msd of the same increments in random order", _AREA
+        np.ndarray | None, "(b,) mean msd of the same increments in random order", _AREA
     ]
     drift_lags: Annotated[np.ndarray, "(d,) lags of drift_removed", "step"]
     drift_removed: Annotated[
@@ -124,6 +135,7 @@ def analyse_diffusion(
     start: int = 0,
     ragged_share: float | None = None,
     sketched: np.ndarray | None = None,
+    steps: ArrayLike | None = None,
 ) -> WindowDiffusion:
     """Mean squared displacement, nulls and regimes of one window.
 
@@ -136,11 +148,23 @@ def analyse_diffusion(
         ragged_share: see `ragged.ragged_share`; kept with the result.
         sketched: (T-1, k) sketches of the increments, if the Gram matrix is that of a sketch, whose
             error intervals then hold; (T-1, 0) if it is exact all the same.
+        steps: (T,) optimizer steps of the positions, in place of `stride` and `start`. Where they
+            are unequally spaced, lags are put together in logarithmic bins.
 
     Raises:
-        InputError: if the Gram matrix is none, or the window is too short for a fit.
+        InputError: if the Gram matrix is none, steps are not as above, or the window is too short
+            for a fit.
     """
     gram = CheckedGram(gram)
+    if steps is not None:
+        at = as_steps(steps)
+        if len(at) != len(gram) + 1:
+            raise InputError(f"steps: {len(at)} of them; allowed: {len(gram) + 1}, one a position")
+        apart = np.unique(np.diff(at))
+        start = int(at[0])
+        if len(apart) > 1:
+            return unequal_diffusion(gram, at, signs, seed)
+        stride = int(apart[0])
     lags, msd = mean_squared_displacement(gram, stride)
     fit, scatter, sketch_error = _fit(gram, stride, seed, sketched)
     numbers, missing = reported(fit)
@@ -160,13 +184,17 @@ def analyse_diffusion(
         missing["ragged_share"] = "it is not known how large the batches were"
     if sketch_error is None:
         missing["sketch_error"] = "the window is not from a sketch"
+    elapsed, squares = squared_displacement(gram, stride)
     return WindowDiffusion(
         length=len(lags) + 1,
         stride=stride,
         start=start,
+        last=start + len(lags) * stride,
         lags=lags,
+        pairs=np.arange(len(lags), 0, -1),
         msd=msd,
-        squared_displacement=squared_displacement(gram, stride)[1],
+        elapsed=elapsed,
+        squared_displacement=squares,
         local_lags=local_lags,
         local_exponent=local,
         shuffled_mean=shuffled_msd(gram),
@@ -187,6 +215,80 @@ def analyse_diffusion(
     )
 
 
+def unequal_diffusion(
+    gram: CheckedGram, steps: np.ndarray, signs: int, seed: int
+) -> WindowDiffusion:
+    """The same of positions at unequal steps, by bins of lags.
+
+    Args:
+        gram: (T-1, T-1) inner products of increments.
+        steps: (T,) optimizer steps of the positions.
+        signs: draws of random signs behind the band of the null.
+        seed: of all draws.
+
+    Raises:
+        InputError: if the walk does not move, or its lags are too few for a fit.
+    """
+    bins, squares = LagBins(steps), gram.squared_distances
+    msd = bins.mean(squares)
+    chosen = bins.fitted
+    chosen = chosen[lags_to_fit(as_curve(bins.lags, msd)[0][chosen])]
+    forms = bins.forms(chosen)
+    scatter = unequal_scatter(gram.values, steps, forms, seed)
+    lags, curve = bins.lags[chosen], msd[chosen]
+    fit = fit_regimes(lags, curve, scatter)
+    numbers, missing = reported(fit)
+    local_lags, local = local_exponent(lags, curve)
+    unequal = "the positions are unequally spaced in steps"
+    missing |= dict.fromkeys(("shuffled_mean", "signs_about_drift"), unequal)
+    missing["ragged_share"] = "it is not known how large the batches were"
+    missing["sketch_error"] = "the window is not from a sketch"
+    if fit.quarter is None:
+        missing["quarter"] = "too few lags up to a quarter of the window"
+    elapsed = steps[1:] - steps[0]
+    drift = np.flatnonzero(bins.lags <= elapsed[-1] / DRIFT_REMOVED_PART)
+    size = increment_sizes(gram.values, np.diff(steps))
+    return WindowDiffusion(
+        length=len(steps),
+        stride=None,
+        start=int(steps[0]),
+        last=int(steps[-1]),
+        lags=bins.lags,
+        pairs=bins.pairs,
+        msd=msd,
+        elapsed=elapsed,
+        squared_displacement=squares[0, 1:],
+        local_lags=local_lags,
+        local_exponent=local,
+        shuffled_mean=None,
+        drift_lags=bins.lags[drift],
+        drift_removed=_without_drift(gram.values, steps, bins)[drift],
+        effective_dimension=effective_dimension(gram.values / np.outer(size, size)),
+        ragged_share=None,
+        sketch_error=None,
+        drifts=scatter.drifts,
+        fit_lags=fit.lags,
+        fitted=fit.fitted,
+        regimes=fit.segments,
+        quarter=_shorter(fit.quarter),
+        signs=_against(sign_null_of_forms(gram.values, lags, forms, signs, seed), fit, curve, 1),
+        signs_about_drift=None,
+        missing=missing,
+        **numbers,
+    )
+
+
+def _without_drift(gram: np.ndarray, steps: np.ndarray, bins: LagBins) -> np.ndarray:
+    """(b,) MSD without the mean velocity, over ``1 - tau / span`` of the bridge that is left."""
+    apart = np.diff(steps).astype(float)
+    along = gram.sum(axis=0) / apart.sum()  # products with the mean velocity
+    rest = gram - np.outer(apart, along) - np.outer(along, apart)
+    rest = rest + np.outer(apart, apart) * (along.sum() / apart.sum())
+    lag = (steps - steps[:, None]).astype(float)
+    kept = bins.mean(lag * (1 - lag / apart.sum())) / bins.mean(lag)
+    return bins.mean(squared_distances(rest)) / np.maximum(kept, np.finfo(float).tiny)
+
+
 def window_diffusion(
     trajectory: Trajectory, window: Window, signs: int, seed: int
 ) -> WindowDiffusion:
@@ -202,6 +304,8 @@ def window_diffusion(
         InputError: as `analyse_diffusion`.
     """
     start, length, stride = window.start, window.length, window.stride
+    if stride is None:
+        return analyse_diffusion(window.gram, signs=signs, seed=seed, steps=window.step)
     ragged = ragged_share(trajectory, start, length, stride)
     return analyse_diffusion(window.gram, stride, signs, seed, start, ragged, window.sketched)
 

@@ -30,7 +30,7 @@ def draw_leading_components(axis: Axes, window: WindowGeometry) -> None:
     if modes is None or modes.coordinates.shape[1] < 2:
         style.message(axis, "the window is too short")
         return
-    steps = window.start + window.stride * np.arange(window.length) + 1
+    steps = window.step + 1
     axis.plot(*modes.brownian_coordinates[:, :2].T, color=NULL, lw=0.8, ls=":", label="Brownian")
     axis.plot(*modes.coordinates[:, :2].T, color="0.8", lw=0.4, zorder=1)
     x, y = modes.coordinates[:, :2].T
@@ -58,7 +58,8 @@ def draw_variance_shares(axis: Axes, window: WindowGeometry) -> None:
         if ends:
             low, high = np.maximum(list(ends.values()), 1e-6).T
             axis.fill_between(list(ends), low, high, color=colour, alpha=0.3, lw=0, label=label)
-    axis.plot(order, modes.brownian["centred"], color=NULL, ls=":", label=r"$6 / (\pi k)^2$")
+    long = r"$6 / (\pi k)^2$" if window.stride is not None else "Brownian, same steps"
+    axis.plot(order, modes.brownian["centred"], color=NULL, ls=":", label=long)
     axis.plot(order, share, "o", ms=3, color="C0", label="as walked")
     axis.set(xscale="log", yscale="log", xlabel="component", ylabel="share of the variance")
     axis.set_title(start_label(window), fontsize=7)

@@ -28,7 +28,7 @@ def draw_loss_after(axis: Axes, window: WindowGeometry) -> None:
         style.message(axis, NONE)
         return
     for after, colour in _coloured(window.aftermath):
-        step = window.start + after.peak * window.stride + 1
+        step = window.step[after.peak] + 1
         label = f"step {step}, {after.duration} increments"
         axis.plot(after.contour, after.loss, color=colour, lw=0.9, label=label)
     axis.set(xlabel=FROM_PEAK, ylabel="loss")

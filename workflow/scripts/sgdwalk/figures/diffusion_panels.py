@@ -35,6 +35,8 @@ _REGIME_LINE: dict[bool, style.Look] = {
     True: {"color": "k", "lw": 0.9, "ls": (0, (3, 1.5))},
 }
 _LONGER: style.Look = {"color": "tab:red", "lw": 0.9, "ls": "--"}
+# Bins of lags of which each is of other times: no curve.
+_UNEQUAL: style.Look = {"color": "tab:red", "ls": "", "marker": ".", "ms": 3}
 _WHOLE: style.Look = {"color": "tab:red", "lw": 1.4}
 
 
@@ -64,8 +66,9 @@ def draw_msd_with_nulls(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
             label = f"{label}, p = {null.p_value:.2g}"
             axis.plot(window.fit_lags, null.mean, color=look, lw=0.8, label=label)
             axis.fill_between(window.fit_lags, null.low, null.high, color=look, alpha=0.25, lw=0)
-    look_random: style.Look = {"color": "tab:red", "lw": 0.8, "ls": ":"}
-    axis.plot(window.lags, window.shuffled_mean, label="random order", **look_random)
+    if window.shuffled_mean is not None:
+        look_random: style.Look = {"color": "tab:red", "lw": 0.8, "ls": ":"}
+        axis.plot(window.lags, window.shuffled_mean, label="random order", **look_random)
     look_bridge: style.Look = {"color": colour, "lw": 0.8, "ls": "--"}
     axis.plot(window.drift_lags, window.drift_removed, label="drift removed", **look_bridge)
     _label_msd(axis)
@@ -93,7 +96,7 @@ def draw_every_msd(
     """
     for window, colour in zip(windows, style.colours(len(windows)), strict=True):
         axis.plot(window.lags, window.msd, color=colour, lw=width)
-        if shuffled:
+        if shuffled and window.shuffled_mean is not None:
             axis.plot(window.lags, window.shuffled_mean, color=colour, lw=0.7, ls=":")
     _label_msd(axis)
     if limits is not None:
@@ -106,7 +109,8 @@ def draw_longer_lags(
 ) -> None:
     """MSD of windows that do not hold every step, and of the whole run, into a panel of others."""
     for i, window in enumerate(windows):
-        axis.plot(window.lags, window.msd, label=None if i else "other windows", **_LONGER)
+        look = _LONGER if window.stride is not None else _UNEQUAL
+        axis.plot(window.lags, window.msd, label=None if i else "other windows", **look)
     if whole is not None:
         axis.plot(whole.lags, whole.msd, label="whole run, from its sketch", **_WHOLE)
 
@@ -177,7 +181,7 @@ def draw_local_beside(
 def draw_displacement_from_start(axis: Axes, windows: Sequence[WindowDiffusion]) -> None:
     """Squared distance from the first position of the first, middle and last window."""
     for window, colour in shown_windows(windows):
-        axis.plot(window.lags, window.squared_displacement, color=colour)
+        axis.plot(window.elapsed, window.squared_displacement, color=colour)
     label = r"$|x_{t_w+\tau} - x_{t_w}|^2$ (parameter$^2$)"
     axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel=label)
 

@@ -129,7 +129,7 @@ def draw_fragment(axis: Axes, window: WindowGeometry) -> None:
     axis.set_aspect("equal", adjustable="datalim")
     axis.set(xlabel=f"first component of the fragment {LENGTH}", ylabel=f"second {LENGTH}")
     axis.text(
-        *(0.02, 0.98, f"{(len(x) - 1) * window.stride} steps, {100 * f.share:.0f} % in the plane"),
+        *(0.02, 0.98, f"{len(x) - 1} increments, {100 * f.share:.0f} % in the plane"),
         transform=axis.transAxes,
         fontsize=6,
         va="top",

@@ -13,6 +13,9 @@ from sgdwalk.geometry.run_distances import PairDistances
 
 # Settings that runs differ by alone in a panel of their own, and how they are called.
 ALONE = {"seed": "seed", "learning_rate": "learning rate", "batch_size": "batch size"}
+# Of walks from elsewhere nobody knows in what they differ.
+WALKS = {"walk": "walks from elsewhere"}
+_CALLED = ALONE | WALKS
 MOST = 6  # pairs with a colour and a line in the legend of their own
 _BAND: style.Look = {"alpha": 0.2, "lw": 0}
 
@@ -42,6 +45,8 @@ def largest_family(pairs: Sequence[PairDistances], name: str) -> list[PairDistan
 
 def shared_settings(settings: Mapping[str, Any], name: str) -> str:
     """What runs have in common that differ by a setting alone, as a title."""
+    if "model" not in settings:
+        return ""
     said = {
         "model": settings["model"],
         "batch_size": f"batch size {settings['batch_size']}",
@@ -62,9 +67,9 @@ def draw_distances(axis: Axes, pairs: Sequence[PairDistances], name: str) -> Non
         name: of the setting.
     """
     if not pairs:
-        style.message(axis, f"no two runs differ by\nthe {ALONE[name]} alone")
+        style.message(axis, f"no two runs differ by\nthe {_CALLED[name]} alone")
         return
-    drawn = pairs if name == "seed" else _spread(pairs)
+    drawn = pairs if name in ("seed", "walk") else _spread(pairs)
     drawn = sorted(drawn, key=lambda pair: pair.distance[-1], reverse=True)  # as the legend stands
     many = len(drawn) > MOST
     colours = style.colours(len(drawn))
@@ -85,7 +90,7 @@ def draw_distances(axis: Axes, pairs: Sequence[PairDistances], name: str) -> Non
         _draw_ways(axis, drawn)
     axis.set(xscale="log", yscale="log", xlabel="step", ylabel="distance (parameter)")
     style.make_headroom(axis, 0.45)
-    axis.legend(loc="upper left", ncols=2, title=ALONE[name], fontsize=6, title_fontsize=6)
+    axis.legend(loc="upper left", ncols=2, title=_CALLED[name], fontsize=6, title_fontsize=6)
 
 
 def draw_cosines(axis: Axes, families: Mapping[str, Sequence[PairDistances]]) -> None:
@@ -94,14 +99,14 @@ def draw_cosines(axis: Axes, families: Mapping[str, Sequence[PairDistances]]) ->
         style.message(axis, "no two runs differ by\none of these settings alone")
         return
     for k, (name, pairs) in enumerate(families.items()):
-        for pair in pairs if name == "seed" else _spread(pairs):
+        for pair in pairs if name in ("seed", "walk") else _spread(pairs):
             there = (pair.step > 0) & np.isfinite(pair.cosine)
             step = pair.step[there]
             axis.plot(step, pair.cosine[there], color=f"C{k}", lw=0.8)
             ends = (pair.cosine_low[there], pair.cosine_high[there])
             axis.fill_between(step, *ends, color=f"C{k}", **_BAND)
         if pairs:
-            axis.plot([], [], color=f"C{k}", label=ALONE[name])
+            axis.plot([], [], color=f"C{k}", label=_CALLED[name])
     style.null_line(axis, 0)
     axis.set(xscale="log", xlabel="step", ylabel="cosine of ways from the start")
     style.legend_above(axis, size=6)

@@ -26,12 +26,17 @@ def write_table(path: str | Path, rows: list[dict[str, Any]]) -> None:
     A column ``mixed_versions`` says ``yes`` in every row if the ``versions`` of the rows differ.
     """
     mixed = len({row.get("versions") for row in rows}) > 1
-    rows = [_flat({**row, "mixed_versions": "yes" if mixed else "no"}) for row in rows]
+    rows = flat_rows([{**row, "mixed_versions": "yes" if mixed else "no"} for row in rows])
     columns = list(dict.fromkeys(column for row in rows for column in row))
     with written(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+
+
+def flat_rows(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Rows with every `Estimate` as three columns, as `write_table` has them."""
+    return [_flat(row) for row in rows]
 
 
 def _flat(row: Mapping[str, object]) -> dict[str, object]:

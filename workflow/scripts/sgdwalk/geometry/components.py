@@ -35,15 +35,16 @@ class WalkModes:
         dict[str, np.ndarray], "(k,) part of the sum of squares along each component, by frame"
     ]
     brownian: Annotated[
-        dict[str, np.ndarray], "(k,) the same of a long Brownian walk in many dimensions, by frame"
+        dict[str, np.ndarray],
+        "(k,) the same of a Brownian walk in many dimensions, long or at the same steps, by frame",
     ]
     brownian_coordinates: Annotated[
-        np.ndarray, "(T, k) cosines in time, with this walk's variances", "parameter"
+        np.ndarray, "(T, k) the course of that one, with this walk's variances", "parameter"
     ]
     dimension: Annotated[float, "effective dimension of the increments"]
 
 
-def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
+def walk_modes(gram: ArrayLike, k: int, step: np.ndarray | None = None) -> WalkModes:
     """Principal components of the walk, with the shares a Brownian walk would have.
 
     Cosines in time with rapidly falling shares look like structure but are what any random walk
@@ -53,6 +54,8 @@ def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
     Args:
         gram: (T-1, T-1) inner products of increments.
         k: number of components.
+        step: (T,) optimizer steps taken before each position, where these are unequally spaced; the
+            Brownian walk is then looked at after as many steps, and not a long one.
 
     Returns:
         The components, their shares in all frames, and the Brownian ones.
@@ -69,16 +72,24 @@ def walk_modes(gram: ArrayLike, k: int) -> WalkModes:
     length = len(checked) + 1
     coordinates, variance = principal_components(checked, k)
     shares = variance_shares(checked, k)
-    order = np.arange(1, k + 1)
-    cosine = np.cos(np.pi * np.outer(np.arange(length) + 0.5, order) / length)
-    scale = np.sqrt(2 * variance * (length - 1) / length)
-    sign = np.where(np.einsum("tk,tk->k", cosine, coordinates) < 0, -1.0, 1.0)
+    if step is None:
+        brownian = {frame: brownian_shares(frame, k) for frame in FRAMES}
+        order = np.arange(1, k + 1)
+        course = np.cos(np.pi * np.outer(np.arange(length) + 0.5, order) / length)
+        scale = np.sqrt(2 * variance * (length - 1) / length)
+    else:
+        # many dimensions: increments are orthogonal, their squares as long as the time between
+        own = np.diag(np.diff(step).astype(float))
+        brownian = variance_shares(own, k)
+        course, own_variance = principal_components(own, k)
+        scale = np.sqrt(variance / np.maximum(own_variance, np.finfo(float).tiny))
+    sign = np.where(np.einsum("tk,tk->k", course, coordinates) < 0, -1.0, 1.0)
     return WalkModes(
         coordinates=coordinates,
         variance=variance,
         shares=shares,
-        brownian={frame: brownian_shares(frame, k) for frame in FRAMES},
-        brownian_coordinates=cosine * scale * sign,
+        brownian=brownian,
+        brownian_coordinates=course * scale * sign,
         dimension=effective_dimension(checked),
     )
 

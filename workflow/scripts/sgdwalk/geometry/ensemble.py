@@ -69,6 +69,8 @@ def analyse(runs: Sequence[RunGeometry], walks: Sequence[Trajectory]) -> SeedEns
         if len(run.windows) != len(recorded):
             raise InputError(f"{walk.path}: not the record that the geometry was made of")
         for window, record in zip(run.windows, recorded, strict=True):
+            if window.stride is None:
+                continue
             place = (window.stride, window.length, window.start)
             found.setdefault(place, []).append((window, record.gram))
     members = [found[place] for place in sorted(found) if len(found[place]) > 1]
@@ -93,6 +95,8 @@ def ensemble_window(
     if len(kinds) != 1 or len(windows) != len(grams):
         raise InputError(f"ensemble: windows {sorted(kinds)} and {len(grams)} Gram matrices")
     length, stride, start = kinds.pop()
+    if stride is None:
+        raise InputError("ensemble: positions unequally spaced; allowed: equally spaced ones")
     missing: dict[str, str] = {}
     dimensions = [w.modes.dimension for w in windows if w.modes is not None]
     records_apart = np.unique(np.geomspace(1, max(length // 4, 1), LAGS).round().astype(int))

@@ -29,7 +29,11 @@ Numbers = Callable[[CheckedGram], dict[str, float]]
 
 
 def window_nulls(
-    gram: CheckedGram, fragments: Sequence[int], components: int, seed: int
+    gram: CheckedGram,
+    fragments: Sequence[int],
+    components: int,
+    seed: int,
+    equally_spaced: bool = True,
 ) -> dict[str, dict[str, Estimate]]:
     """Numbers of a window's surrogates, by kind of surrogate.
 
@@ -38,6 +42,8 @@ def window_nulls(
         fragments: increments of the fragments of the excursions.
         components: shares of the variance that are taken, at most `COMPONENTS`.
         seed: of signs, orders, fragments and subsamples.
+        equally_spaced: in steps; if not, increments belong to the time between their positions, so
+            that there are no other orders of them, and no numbers by lag.
 
     Returns:
         Median and interval of 95 % of each number, as `surrogates.surrogate_interval`: with
@@ -58,6 +64,9 @@ def window_nulls(
         return {"homology_dimension": homology_dimension(squared_distances(walk), seed).dimension}
 
     by_contour = partial(_path, binning=PairBinning(contour_lengths(gram)))  # as of any signs
+    if not equally_spaced:
+        numbers: list[Numbers] = [by_contour, shares, excursions, homology]
+        return {"uncorrelated": _over(random_signs(gram, seed), numbers)}
     return {
         "uncorrelated": _over(
             random_signs(gram, seed), [by_contour, _velocity, shares, excursions, homology]

@@ -128,13 +128,13 @@ def contour_against_displacement(
 
 
 def contour_against_lag(
-    contour: np.ndarray, stride: int = 1, bins: int = BINS, blocks: int = BLOCKS
+    contour: np.ndarray, step: np.ndarray, bins: int = BINS, blocks: int = BLOCKS
 ) -> PathCurve:
     """Mean contour length against lag: exponent one unless increments age within the window.
 
     Args:
         contour: (T, T) contour lengths, entries `i < j`.
-        stride: optimizer steps between recorded positions.
+        step: (T,) optimizer steps taken before each position.
         bins: number of bins over the whole range of lags.
         blocks: number of blocks of time of the jackknife.
 
@@ -144,8 +144,7 @@ def contour_against_lag(
     Raises:
         InputError: if `contour` is not (T, T).
     """
-    index = np.arange(len(contour)) * stride
-    return _path_curve(_binning(index - index[:, None], contour, bins, blocks), contour)
+    return _path_curve(_binning(step - step[:, None], contour, bins, blocks), contour)
 
 
 def uncorrelated_msd(gram: ArrayLike) -> np.ndarray:

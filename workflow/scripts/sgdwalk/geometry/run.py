@@ -42,7 +42,7 @@ class RunGeometry:
 
 def analyse(
     trajectory: Trajectory,
-    noise: RunNoise,
+    noise: RunNoise | None,
     fragments: Sequence[int],
     components: int,
     ageing_lags: Sequence[int],
@@ -53,7 +53,7 @@ def analyse(
 
     Args:
         trajectory: its record.
-        noise: loss noise at its checkpoints.
+        noise: loss noise at its checkpoints; without it no floor is subtracted from losses.
         fragments: increments of the fragments whose transverse excursion is measured.
         components: principal components that are kept.
         ageing_lags: lags of the ageing, in steps; used in the families where they are whole numbers
@@ -81,7 +81,9 @@ def analyse(
     )
 
 
-def _noise(window: Window, noise: RunNoise) -> LossNoise:
+def _noise(window: Window, noise: RunNoise | None) -> LossNoise | None:
+    if noise is None:
+        return None
     return LossNoise(
         variance_along(window.step, noise.step, noise.loss_variance),
         relative_error(noise.loss.shape[1]),
@@ -91,7 +93,8 @@ def _noise(window: Window, noise: RunNoise) -> LossNoise:
 def _ageing(windows: Sequence[Window], lags: Sequence[int]) -> dict[str, Ageing]:
     families: dict[tuple[int, int], list[Window]] = {}
     for window in windows:
-        families.setdefault((window.length, window.stride), []).append(window)
+        if window.stride is not None:
+            families.setdefault((window.length, window.stride), []).append(window)
     result = {}
     for (length, stride), members in families.items():
         fitting = [g for g in lags if g % stride == 0 and stride <= g <= length * stride // 4]

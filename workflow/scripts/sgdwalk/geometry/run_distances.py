@@ -87,7 +87,9 @@ class _Walk:
 
 
 def analyse(
-    paths: Mapping[str, str | Path], settings: Mapping[str, Mapping[str, Any]]
+    paths: Mapping[str, str | Path],
+    settings: Mapping[str, Mapping[str, Any]],
+    at: Sequence[int] = (),
 ) -> RunDistances:
     """Compare every two runs that live in one space; above `MOST_PAIRS` pairs, some of them.
 
@@ -96,12 +98,14 @@ def analyse(
 
     Args:
         paths: trajectory files by run.
-        settings: of the trainings, by run.
+        settings: of the trainings, by run. Of a walk from elsewhere its `steps` and, in place of
+            all others, its name as `walk`.
+        at: further steps that are looked at, as those of checkpoints.
 
     Raises:
         InputError: for a file that is no whole trajectory.
     """
-    grid = looked_at([s["steps"] for s in settings.values()])
+    grid = np.union1d(looked_at([s["steps"] for s in settings.values()]), at).astype(int)
     walks, missing = {}, {}
     for run, path in paths.items():
         trajectory = Trajectory(path)
@@ -117,12 +121,18 @@ def analyse(
     for run in walks:
         if run not in paired:
             missing[run] = "no other run of its network was sketched alike"
-    differ = {(a, b): differences(settings[a], settings[b]) for a, b in pairs}
+    differ = {(a, b): _differences(settings, a, b) for a, b in pairs}
     chosen, said = _chosen(differ)
     if said:
         missing["pairs"] = said
     found = tuple(_pair((a, b), walks[a], walks[b], differ[a, b]) for a, b in chosen)
     return RunDistances(found, missing)
+
+
+def _differences(settings: Mapping[str, Mapping[str, Any]], a: str, b: str) -> dict[str, str]:
+    if "walk" in settings[a] or "walk" in settings[b]:  # nobody knows in what else
+        return {"walk": f"{a} / {b}"}
+    return differences(settings[a], settings[b])
 
 
 def looked_at(lengths: Sequence[int]) -> np.ndarray:
@@ -190,13 +200,15 @@ def _read(trajectory: Trajectory, grid: np.ndarray) -> _Walk | None:
         return None
     first = next(iter(sketch.stretches()), (0, 1))
     last = first[1] - 1 if first[0] == 0 else 0
-    step = np.union1d(grid[grid <= last], [last]).astype(int)
+    known = np.arange(last + 1) if sketch.step is None else sketch.step[: last + 1]
+    step = np.union1d(np.intersect1d(grid, known), known[-1:]).astype(int)
+    index = np.searchsorted(known, step)
     return _Walk(
         (tuple(trajectory.layers), sketch.k, sketch.seed),
         sketch.start,
         step,
-        sketch.positions(step) - sketch.start,
-        sketch.distance_from_start[step],
+        sketch.positions(index) - sketch.start,
+        sketch.distance_from_start[index],
         sketch.exact,
         versions_cell({"run": trajectory.origin}),
     )

@@ -52,4 +52,5 @@ def whole_walk(trajectory: Trajectory, components: int, seed: int) -> WholeWalk 
         nulls = component_nulls(gram, components, seed)
     except InputError as error:
         missing["modes"] = str(error)
+    assert window.stride is not None  # one cut from a sketch of every step
     return WholeWalk(window.length, window.stride, window.start, modes, nulls, missing)

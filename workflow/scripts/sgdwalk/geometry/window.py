@@ -89,12 +89,15 @@ class WindowGeometry:
     """Geometry of one window of T positions, and the same numbers of its surrogates.
 
     Kinds of surrogates are `uncorrelated` (its increments with random signs), `reordered` (in
-    random order) and `same_autocorrelation`.
+    random order) and `same_autocorrelation`; of unequally spaced positions `uncorrelated` alone.
     """
 
     length: Annotated[int, "T, recorded positions"]
-    stride: Annotated[int, "optimizer steps between recorded positions", "step"]
+    stride: Annotated[
+        int | None, "optimizer steps between recorded positions; none if these differ", "step"
+    ]
     start: Annotated[int, "optimizer steps taken before the first position", "step"]
+    step: Annotated[np.ndarray, "(T,) optimizer steps taken before each position", "step"]
     distance: Annotated[LossDifferences, "loss differences against distance"]
     contour: Annotated[LossDifferences, "loss differences against contour length"]
     path: Annotated[Path | None, "contour length, displacement and lag"]
@@ -156,18 +159,20 @@ def analyse_window(
         InputError: if the Gram matrix is none, or losses are not finite.
     """
     attempt = _Attempts()
-    gram, loss = CheckedGram(window.gram), np.asarray(window.loss, dtype=float)
+    gram = CheckedGram(window.gram)
     squares, contour = squared_distances(gram), contour_lengths(gram)
-    modes = attempt("modes", partial(walk_modes, gram, min(components, len(gram))))
+    steps = window.step if window.stride is None else None
+    modes = attempt("modes", partial(walk_modes, gram, min(components, len(gram)), steps))
 
-    probe = None if window.probe_loss is None else np.asarray(window.probe_loss, dtype=float)
     distance = np.sqrt(squares)
-    losses = {"minibatch": (loss, noise), "probe": (probe, None)}
+    losses = {"minibatch": (window.loss, noise), "probe": (window.probe_loss, None)}
     sources = {
-        name: _LossSource(attempt, name, gram, values, floor, seed)
+        name: _LossSource(attempt, name, gram, np.asarray(values, dtype=float), floor, seed)
         for name, (values, floor) in losses.items()
         if values is not None
     }
+    if not sources:
+        attempt.missing["losses"] = "losses of the positions are not known"
     differences = {
         name: _loss_differences(attempt, name, separation, distance, sources)
         for name, separation in (("distance", distance), ("contour", contour))
@@ -181,28 +186,51 @@ def analyse_window(
         shortest = min(excursions.values(), key=lambda e: e.length)
         fragment = attempt("fragment", partial(typical_fragment, gram, shortest))
 
-    avalanches = attempt("avalanches", partial(find_avalanches, loss, seed))
+    avalanches, aftermath, loss = None, [], window.loss
+    if loss is not None:
+        avalanches = attempt("avalanches", lambda: find_avalanches(_in_time(window, loss), seed))
+        aftermath = after_longest(avalanches, loss, contour) if avalanches else []
     return WindowGeometry(
         length=window.length,
         stride=window.stride,
         start=window.start,
+        step=window.step,
         distance=differences["distance"],
         contour=differences["contour"],
-        path=attempt("path", partial(_path, gram, contour, window.stride, seed)),
+        path=attempt("path", partial(_path, gram, contour, window.step, seed)),
         excursions=excursions,
         fragment=fragment,
         avalanches=avalanches,
-        aftermath=tuple(after_longest(avalanches, loss, contour)) if avalanches else (),
+        aftermath=tuple(aftermath),
         modes=modes,
         velocity=attempt.each(
             "velocity",
-            {name: partial(curve, gram, window.stride) for name, curve in VELOCITY.items()},
+            {name: partial(_memory, window, gram, curve) for name, curve in VELOCITY.items()},
         ),
-        exponents=attempt("exponents", partial(anomalous_exponents, gram)),
+        exponents=attempt("exponents", lambda: anomalous_exponents(_in_time(window, gram))),
         homology=attempt("homology", partial(homology_dimension, squares, seed)),
-        nulls=attempt("nulls", partial(window_nulls, gram, fragments, components, seed)) or {},
+        nulls=attempt(
+            "nulls",
+            partial(window_nulls, gram, fragments, components, seed, window.stride is not None),
+        )
+        or {},
         missing=attempt.missing,
     )
+
+
+def _in_time(window: Window, values: T) -> T:
+    """Values of a window, if its positions are equally far apart in time.
+
+    Raises:
+        InputError: if they are not.
+    """
+    if window.stride is None:
+        raise InputError("positions are unequally spaced in steps")
+    return values
+
+
+def _memory(window: Window, gram: CheckedGram, curve: Callable[..., LagCurve]) -> LagCurve:
+    return curve(_in_time(window, gram), window.stride)
 
 
 class _LossSource:
@@ -250,14 +278,16 @@ def _loss_differences(
         for source, losses in sources.items()
     }
 
-    def structure() -> StructureFunctions:
+    def structure() -> StructureFunctions | None:
+        if not sources:
+            return None
         if "probe" in sources:
             return sources["probe"].structure(separation, distance)
         fit_range = _far_above_floor(curves["minibatch"])
         return sources["minibatch"].structure(separation, distance, fit_range)
 
     return LossDifferences(
-        minibatch=curves["minibatch"],
+        minibatch=curves.get("minibatch"),
         probe=curves.get("probe"),
         structure=attempt(f"{name}.structure", structure),
     )
@@ -280,11 +310,11 @@ def _far_above_floor(curve: LossRoughness | None) -> tuple[float, float] | None:
     return float(curve.separation[first]), float(largest)
 
 
-def _path(gram: CheckedGram, contour: np.ndarray, stride: int, seed: int) -> Path:
+def _path(gram: CheckedGram, contour: np.ndarray, step: np.ndarray, seed: int) -> Path:
     squares = squared_distances(gram)
     by_contour = msd_against_contour(contour, squares)
     return Path(
-        contour_by_lag=contour_against_lag(contour, stride),
+        contour_by_lag=contour_against_lag(contour, step),
         contour_by_displacement=contour_against_displacement(contour, squares),
         msd_by_contour=by_contour,
         dimension=path_dimension(by_contour),

@@ -59,7 +59,7 @@ def _defined(value: str | float | Estimate | None) -> bool:
     return not isnan(float(value))
 
 
-def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
+def analyse(trajectory: Trajectory, noise: RunNoise | None) -> RunGradients:
     """Take the gradient statistics of a run.
 
     Windows are those of the smallest stride, and of these the shortest. A run without a whole
@@ -67,9 +67,18 @@ def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
 
     Args:
         trajectory: of the run.
-        noise: at the run's checkpoints.
+        noise: at the run's checkpoints; None where none was measured.
     """
     tails, histograms, missing = _walk(trajectory)
+    if noise is not None:
+        tails += _fixed_weights(noise)
+    loss = _finite_start(trajectory.loss)
+    increments = np.abs(loss_increments(loss)) if len(loss) > 2 else np.zeros(0)
+    return RunGradients(tuple(tails), histograms, increments, missing, trajectory.diverged_at)
+
+
+def _fixed_weights(noise: RunNoise) -> list[TailRecord]:
+    tails: list[TailRecord] = []
     for i, step in enumerate(noise.step.tolist()):
         tails += checkpoint_records(
             step,
@@ -79,14 +88,12 @@ def analyse(trajectory: Trajectory, noise: RunNoise) -> RunGradients:
             float(noise.mean_gradient_norm[i]),
             noise.missing.get(str(step), ""),
         )
-    loss = _finite_start(trajectory.loss)
-    increments = np.abs(loss_increments(loss)) if len(loss) > 2 else np.zeros(0)
-    return RunGradients(tuple(tails), histograms, increments, missing, trajectory.diverged_at)
+    return tails
 
 
 def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram], dict[str, str]]:
     """Tail indices and histograms of what was recorded along the walk; why some are missing."""
-    windows, layers = first_family(analysed_windows(trajectory)), trajectory.layers
+    windows, layers = _windows_of_steps(trajectory), trajectory.layers
     recorded, sizes = trajectory.gradients, np.array([size for _, size in layers])
     epochs, batch_size = trajectory.epochs, trajectory.batch_size
 
@@ -94,11 +101,11 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
         return gradients_between(recorded, epochs, sizes, first, stop, batch_size)
 
     whole = between(0, trajectory.steps)
-    parts = [between(w.start, w.start + w.length * w.stride) for w in windows]
+    parts = [between(start, start + length * stride) for start, length, stride in windows]
     tails = [entries_record(whole, {})]
-    for window, part in zip(windows, parts, strict=True):
-        place = {"window_start": window.start, "window_length": window.length}
-        tails += window_records(part, {**place, "stride": window.stride})
+    for (start, length, stride), part in zip(windows, parts, strict=True):
+        place = {"window_start": start, "window_length": length, "stride": stride}
+        tails += window_records(part, place)
     tails += layer_records(parts or [whole], [name for name, _ in layers])
     shown = {"run": _histogram(whole)}
     missing = {}
@@ -111,6 +118,14 @@ def _walk(trajectory: Trajectory) -> tuple[list[TailRecord], dict[str, Histogram
     nothing = "no gradient entry is finite and not zero"
     missing |= dict.fromkeys(shown.keys() - histograms.keys(), nothing)
     return tails, histograms, missing
+
+
+def _windows_of_steps(trajectory: Trajectory) -> list[tuple[int, int, int]]:
+    """Start, length and stride of the windows in which steps were recorded."""
+    if not trajectory.steps:
+        return []
+    windows = first_family(analysed_windows(trajectory))
+    return [(w.start, w.length, w.stride) for w in windows if w.stride is not None]
 
 
 def _histogram(gradients: Gradients) -> Histogram | None:

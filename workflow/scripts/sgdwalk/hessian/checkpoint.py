@@ -67,13 +67,21 @@ def analyse(
     if content["status"] != "reached":
         why = f"step {result.step} was not reached: diverged at step {content['diverged_at']}"
         return MeasuredCheckpoint(replace(result, missing={"hessian": why}), no_vectors)
+    resumable = "optimizer" in content  # saved by a training of ours, and not elsewhere
     with restoring(checkpoint):
-        run.restore(content)
+        if resumable:
+            run.restore(content)
+        else:
+            run.model.load_state_dict(content["model"])
     try:
         found, vectors = _curvature(result, run, batch, settings, density, memory)
     except NotFiniteError as error:
         why = f"the Hessian at step {result.step} is not finite ({error})"
         return MeasuredCheckpoint(replace(result, missing={"hessian": why}), no_vectors)
+    if not resumable:
+        why = "the checkpoint is from elsewhere, without optimizer and random state"
+        missing = {**found.missing, "replay": why}
+        return MeasuredCheckpoint(replace(found, missing=missing), vectors)
     run.restore(content)  # whatever was drawn meanwhile
     return MeasuredCheckpoint(_steps(found, run, settings.replay, vectors), vectors)
 

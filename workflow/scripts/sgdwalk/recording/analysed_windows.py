@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,12 @@ def unbroken(trajectory: Trajectory) -> list[tuple[int, int]]:
     """First position and number of positions of every unbroken part of a sketched walk.
 
     Only positions with a loss count, not that after the last step; and parts that are long enough.
-    None where the sketch has too few numbers for its error to be known.
+    None where the sketch has too few numbers for its error to be known, or of a walk that is known
+    at some of its steps: its windows are all that there is.
     """
     assert trajectory.sketch is not None
+    if trajectory.sketch.step is not None:
+        return []
     if trajectory.sketch.k < LEAST_NUMBERS and not trajectory.sketch.exact:
         return []
     stop = trajectory.steps if trajectory.diverged_at is None else trajectory.diverged_at
@@ -109,8 +113,8 @@ def sketched_window(
     )
 
 
-def _place(window: Window) -> tuple[int, int, int]:
-    return window.stride, window.length, window.start
+def _place(window: Window) -> tuple[float, int, int]:
+    return inf if window.stride is None else window.stride, window.length, window.start
 
 
 def _cut(

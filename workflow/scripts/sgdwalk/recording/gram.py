@@ -95,10 +95,18 @@ def window_gram(
         return _finish(layers, error, False, sizes)
 
 
-def plain_gram(rows: torch.Tensor) -> torch.Tensor:
-    """Gram matrix ``rows @ rows.T`` of (N, P) rows: float32 products, blocks added in float64."""
+def plain_gram(
+    rows: torch.Tensor, *, increments: bool = False, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """Gram matrix ``rows @ rows.T`` of (N, P) rows or of their increments, added up in float64.
+
+    Args:
+        rows: on any device.
+        increments: whether those are meant.
+        dtype: of the products, which are not checked.
+    """
     with _full_precision(rows.device), torch.no_grad():
-        return _symmetric(_lower_products(rows, torch.float32, increments=False))
+        return _symmetric(_lower_products(rows, dtype, increments=increments))
 
 
 def row_norms(rows: torch.Tensor) -> torch.Tensor:

@@ -32,6 +32,8 @@ class SketchedPath:
         norms: (N,) their exact norms.
         distance_from_start: (N + 1,) exact distance of every position from the first.
         groups: the same of groups of parameter tensors.
+        step: (N + 1,) steps taken before each position, of a walk that was not recorded at every
+            step; None for 0, 1, 2, ...
     """
 
     k: int
@@ -42,6 +44,7 @@ class SketchedPath:
     norms: np.ndarray
     distance_from_start: np.ndarray
     groups: Mapping[str, SketchedPath] = field(default_factory=dict)
+    step: np.ndarray | None = None
 
     @property
     def exact(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +26,11 @@ class Window:
 
     Attributes:
         length: T, recorded positions.
-        stride: optimizer steps between recorded positions.
+        stride: optimizer steps between recorded positions; None where these differ.
         start: steps taken before the first position.
         gram: (T-1, T-1) float64, inner products of increments, squared parameter units.
-        loss: (T,) minibatch loss at each position.
+        loss: (T,) loss at each position, of its minibatch or as somebody else measured it; None
+            where that is not known.
         step: (T,) steps taken before each position.
         probe_loss: (T,) loss of the fixed probe batch, or None.
         partial: whether it is shorter than its family's: the walk ended, or was broken, in it.
@@ -37,10 +39,10 @@ class Window:
     """
 
     length: int
-    stride: int
+    stride: int | None
     start: int
     gram: np.ndarray
-    loss: np.ndarray
+    loss: np.ndarray | None
     step: np.ndarray
     probe_loss: np.ndarray | None
     partial: bool = False
@@ -75,7 +77,7 @@ class Trajectory:
         InputError: one line for a missing, foreign, old, truncated or damaged file.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         with hdf5.opened(self.path, "trajectory") as file:
             self.steps = int(file.attrs["steps"])
@@ -139,7 +141,9 @@ class Trajectory:
             count = sum(sizes[tensor] for tensor in tensors)
             groups[name] = SketchedPath(k, seed, count, **of_group)
         whole = {key: found[key] for key in ("start", *_PER_STEP)}
-        return SketchedPath(k, seed, self.parameters, **whole, groups=groups)
+        return SketchedPath(
+            k, seed, self.parameters, **whole, groups=groups, step=found.get("step")
+        )
 
     def weights(self, window: Window) -> np.ndarray:
         """(T, P) raw positions of a window.
@@ -175,11 +179,13 @@ class Trajectory:
 
 def _window(group: h5py.Group) -> Window:
     length = int(group.attrs["length"])
-    gram, loss, step = group["gram"][()], group["loss"][()], group["step"][()]
-    if gram.shape != (length - 1, length - 1) or loss.shape != (length,) or step.shape != (length,):
+    gram, step = group["gram"][()], group["step"][()]
+    loss, probe = (group[name][()] if name in group else None for name in ("loss", "probe_loss"))
+    fitting = [a.shape == (length,) for a in (loss, step) if a is not None]
+    if gram.shape != (length - 1, length - 1) or not all(fitting):
         raise ValueError(f"{group.name}: arrays do not fit a window of {length} positions")
-    probe = group["probe_loss"][()] if "probe_loss" in group else None
-    stride, start = int(group.attrs["stride"]), int(group.attrs["start"])
+    # 0 stands for "they differ": an HDF5 attribute cannot be None
+    stride, start = int(group.attrs["stride"]) or None, int(group.attrs["start"])
     partial = bool(group.attrs.get("partial", False))
     return Window(length, stride, start, gram, loss, step, probe, partial)
 
@@ -192,7 +198,7 @@ def _order(key: str) -> tuple[int, int, int]:
 
 def _of(group: h5py.Group, window: Window) -> bool:
     told = {name: int(group.attrs[name]) for name in ("length", "stride", "start")}
-    return all(getattr(window, name) == value for name, value in told.items())
+    return all((getattr(window, name) or 0) == value for name, value in told.items())
 
 
 def _array(group: h5py.Group, name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Protocol, TypeVar
 
 
@@ -10,8 +11,8 @@ class Windowed(Protocol):
     """Whatever says how long its window is and how many steps its positions are apart."""
 
     @property
-    def stride(self) -> int:
-        """Optimizer steps between recorded positions."""
+    def stride(self) -> int | None:
+        """Optimizer steps between recorded positions; None where these differ."""
 
     @property
     def length(self) -> int:
@@ -37,9 +38,9 @@ R = TypeVar("R", bound=Recorded)
 W = TypeVar("W", bound=Windowed)
 
 
-def family_key(length: int, stride: int) -> str:
-    """Name of a family in files: ``500x4`` for 500 positions that are 4 steps apart."""
-    return f"{length}x{stride}"
+def family_key(length: int, stride: int | None) -> str:
+    """Name of a family in files: ``500x4`` for 500 positions 4 steps apart, ``500x0`` unequally."""
+    return f"{length}x{stride or 0}"
 
 
 def family_of(window: str) -> tuple[int, int]:
@@ -49,9 +50,16 @@ def family_of(window: str) -> tuple[int, int]:
 
 
 def first_family(windows: Sequence[W]) -> list[W]:
-    """Windows of the shortest stride and, of those, of the shortest length, in their order."""
-    first = min(((w.stride, w.length) for w in windows), default=None)
-    return [w for w in windows if (w.stride, w.length) == first]
+    """Windows of the shortest stride and, of those, of the shortest length, in their order.
+
+    Those of unequally spaced positions come after all others.
+    """
+
+    def place(window: W) -> tuple[float, int]:
+        return inf if window.stride is None else window.stride, window.length
+
+    first = min(map(place, windows), default=None)
+    return [w for w in windows if place(w) == first]
 
 
 def without_remnants(windows: Sequence[R]) -> list[R]:

@@ -1,0 +1,1 @@
+"""Walks from elsewhere: series of checkpoints that anybody's training saved."""

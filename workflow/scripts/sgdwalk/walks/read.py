@@ -1,0 +1,321 @@
+"""A walk from a series of checkpoints, or from an array: Gram matrices, sketch, and losses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sgdwalk.errors import InputError
+from sgdwalk.recording.gram import plain_gram, row_norms, window_gram
+from sgdwalk.recording.sketch import Buckets
+from sgdwalk.recording.sketched_path import SketchedPath
+from sgdwalk.recording.trajectory import Window
+from sgdwalk.recording.trajectory_writer import SKETCH_SEED
+from sgdwalk.recording.window_families import LEAST_ANALYSED
+from sgdwalk.walks.blocks import position_blocks
+from sgdwalk.walks.checkpoint_file import open_checkpoint
+from sgdwalk.walks.checkpoint_names import Checkpoint
+from sgdwalk.walks.losses import read_losses
+from sgdwalk.walks.parameters import walking_parameters
+
+LONGEST = 1000  # positions of a window
+SKETCH = 1024  # numbers
+_MEMORY = 2**30
+_SHARE = 0.4  # of it for each of the two blocks; the rest is for products
+_LONG, _TOLD = 2**30, 4  # numbers from which reading takes long, and blocks between words of it
+_CHECKED = 4  # one in so many parameters is compared with displacements themselves
+
+
+@dataclass(frozen=True)
+class WalkRecord:
+    """A walk from elsewhere.
+
+    Attributes:
+        layers: name and real numbers of every tensor that walks.
+        steps: (T,) optimizer steps taken before each position.
+        windows: of consecutive positions; of more than `LONGEST` also of all of them thinned; of
+            unequal steps also of the stretches of equal ones.
+        sketch: of all positions.
+        diverged_at: step of the first position that is not finite, or None.
+        notes: what to know of how it was read, one line each.
+    """
+
+    layers: list[tuple[str, int]]
+    steps: np.ndarray
+    windows: list[Window]
+    sketch: SketchedPath
+    diverged_at: int | None
+    notes: list[str]
+
+
+def read_walk(
+    series: Sequence[Checkpoint],
+    *,
+    select: Sequence[str] = (),
+    names: Sequence[str] | None = None,
+    losses: str | os.PathLike[str] | None = None,
+    sketch: int = SKETCH,
+    memory: int = _MEMORY,
+    log: Callable[[str], None] = lambda line: None,
+) -> WalkRecord:
+    """Read a walk from checkpoints, in blocks of parameters.
+
+    Args:
+        series: checkpoints in the order of their steps.
+        select: patterns of names of parameters; the walk of those alone. Empty for all.
+        names: of the parameters of a known network, in its order.
+        losses: CSV file of losses at the checkpoints.
+        sketch: k, numbers of the sketch.
+        memory: bytes that positions may take.
+        log: told each of the notes, and how far reading is.
+
+    Raises:
+        InputError: one line for a bad file, parameters that differ between checkpoints, a file
+            that cannot be mapped and does not fit into memory, or fewer than two positions that
+            are finite.
+    """
+    parameters = walking_parameters(series, select, names)
+    notes = list(parameters.notes)
+    steps = np.array([one.step for one in series], np.int64)
+    loss = None
+    if losses is not None:
+        loss, said = read_losses(losses, steps.tolist())
+        notes += said
+    notes += _read_whole(series, memory)
+    for line in notes:
+        log(line)
+    width = max(1, int(_SHARE * memory) // (len(series) * parameters.dtype.itemsize))
+    blocks = position_blocks(series, parameters, width)
+    layers = list(zip(parameters.names, parameters.sizes, strict=True))
+
+    def told() -> Iterable[tuple[int, Tensor]]:
+        for place, block in blocks:
+            yield place, block
+            done = place + block.shape[1]
+            if done * len(series) > _LONG and done // width % _TOLD == 0:
+                log(f"read {100 * done / parameters.total:.0f} %")
+
+    return _walk(told(), layers, steps, loss, sketch, notes)
+
+
+def walk_of_positions(
+    positions: np.ndarray | Tensor,
+    steps: Sequence[int] | None = None,
+    losses: Sequence[float] | None = None,
+    sketch: int = SKETCH,
+) -> WalkRecord:
+    """A walk from an array of its positions.
+
+    Args:
+        positions: (T, P) floating-point numbers, T of 2 or more.
+        steps: (T,) of each, whole numbers, increasing; None for 0, 1, 2, ...
+        losses: (T,) at each; None where they are not known.
+        sketch: k, numbers of the sketch.
+
+    Raises:
+        InputError: for arrays of other shapes or numbers, or fewer than two finite positions.
+    """
+    tensor = torch.as_tensor(positions).detach().cpu()
+    if tensor.ndim != 2 or len(tensor) < 2 or not tensor.is_floating_point() or not tensor.numel():
+        raise InputError(
+            f"positions: shape {tuple(tensor.shape)} of {tensor.dtype}; allowed: floating-point "
+            "(T, P) with T of 2 or more"
+        )
+    if tensor.dtype not in (torch.float32, torch.float64):
+        tensor = tensor.float()
+    count = len(tensor)
+    at = np.arange(count) if steps is None else np.asarray(steps)
+    if at.shape != (count,) or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
+        raise InputError(f"steps: allowed: {count} whole numbers, 0 or more, increasing")
+    loss = None if losses is None else np.asarray(losses, dtype=float)
+    if loss is not None and (loss.shape != (count,) or not np.isfinite(loss).all()):
+        raise InputError(f"losses: shape {loss.shape}; allowed: {count} finite numbers")
+    layers = [("positions", tensor.shape[1])]
+    return _walk([(0, tensor)], layers, at.astype(np.int64), loss, sketch, [])
+
+
+def _read_whole(series: Sequence[Checkpoint], memory: int) -> list[str]:
+    """What is to be said of files that cannot be mapped.
+
+    Raises:
+        InputError: if one does not fit into what is free.
+    """
+    with open_checkpoint(series[0]) as first:
+        size = first.whole
+    if not size:
+        return []
+    free = _available()
+    if size > free:
+        raise InputError(
+            f"{series[0].paths[0]}: cannot be mapped (compressed, or of an old format) and needs "
+            f"{size / 1e9:.3g} GB of memory, of which {free / 1e9:.3g} GB are free; allowed: one "
+            "that can, such as .safetensors"
+        )
+    return [
+        f"files cannot be mapped (compressed, or of an old format): they are read whole, one at a "
+        f"time, in {size / 1e9:.3g} GB of memory"
+    ]
+
+
+def _available() -> int:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("MemAvailable"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return 2**63
+
+
+def _walk(
+    blocks: Iterable[tuple[int, Tensor]],
+    layers: list[tuple[str, int]],
+    steps: np.ndarray,
+    loss: np.ndarray | None,
+    k: int,
+    notes: list[str],
+) -> WalkRecord:
+    count, total = len(steps), sum(size for _, size in layers)
+    windows = _windows(steps)
+    sums = _Sums(windows, count, total, k)
+    for place, block in blocks:
+        sums.add(place, block)
+    norms = np.sqrt(sums.squares)
+    good = _first_bad(norms) if sums.starts else 0
+    if good < 2:
+        raise InputError(
+            f"step {steps[good]}: a position that is not finite; allowed: two or more that are"
+        )
+    path = SketchedPath(
+        k,
+        SKETCH_SEED,
+        total,
+        sums.start,
+        sums.sketches[: good - 1],
+        norms[: good - 1],
+        np.sqrt(sums.from_start[:good]),
+        step=steps[:good],
+    )
+    found = [
+        _window(chosen[chosen < good], gram, steps, loss)
+        for chosen, gram in zip(windows, sums.grams, strict=True)
+        if np.count_nonzero(chosen < good) > 1
+    ]
+    diverged = None if good == count else int(steps[good])
+    if diverged is not None:
+        notes = [*notes, f"step {diverged} is not finite: the walk ends before it"]
+    return WalkRecord(layers, steps[:good], found, path, diverged, notes)
+
+
+class _Sums:
+    """What is added up over blocks of parameters.
+
+    Args:
+        windows: (n,) positions of each.
+        count: T, positions.
+        total: P, parameters.
+        k: numbers of the sketch.
+
+    Attributes:
+        grams: (n - 1, n - 1) inner products of the increments of each window.
+        squares: (T - 1,) of the increments.
+        from_start: (T,) squared distance from the first position.
+        sketches: (T - 1, k) of the increments.
+        start: (k,) sketch of the first position.
+        starts: whether that is finite.
+    """
+
+    def __init__(self, windows: Sequence[np.ndarray], count: int, total: int, k: int):
+        self._windows, self._total, self._k = windows, total, k
+        self.grams = [np.zeros((len(chosen) - 1, len(chosen) - 1)) for chosen in windows]
+        self.squares, self.from_start = np.zeros(count - 1), np.zeros(count)
+        self.sketches, self.start = np.zeros((count - 1, k)), np.zeros(k)
+        self.starts = True
+        self._buckets: dict[torch.dtype, Buckets] = {}
+
+    def add(self, place: int, block: Tensor) -> None:
+        """Add positions (T, B) of parameters from a place on."""
+        for chosen, gram in zip(self._windows, self.grams, strict=True):
+            gram += _gram(block, chosen)
+        self.starts = self.starts and bool(torch.isfinite(block[0]).all())
+        self.start += self._sketched(block[0].double(), place)
+        moved = torch.empty_like(block[0])
+        for row in range(len(block) - 1):
+            torch.sub(block[row + 1], block[0], out=moved)
+            self.from_start[row + 1] += float(row_norms(moved[None])[0]) ** 2
+            torch.sub(block[row + 1], block[row], out=moved)
+            self.squares[row] += float(row_norms(moved[None])[0]) ** 2
+            self.sketches[row] += self._sketched(moved, place)
+
+    def _sketched(self, part: Tensor, place: int) -> np.ndarray:
+        if part.dtype not in self._buckets:
+            made = Buckets(self._total, self._k, SKETCH_SEED, part.dtype, part.device)
+            self._buckets[part.dtype] = made
+        buckets = self._buckets[part.dtype]
+        buckets.add(part, place)
+        return buckets.take().double().numpy()
+
+
+def _gram(block: Tensor, chosen: np.ndarray) -> np.ndarray:
+    """Of the increments of chosen rows: a part is checked, and says what the rest needs."""
+    checked = -(-block.shape[1] // _CHECKED)
+    found = window_gram(_rows(block[:, :checked], chosen))
+    rest = block[:, checked:]
+    if not rest.shape[1]:
+        return found.matrix.numpy()
+    dtype = torch.float64 if found.float64_products else torch.float32
+    return (found.matrix + plain_gram(_rows(rest, chosen), increments=True, dtype=dtype)).numpy()
+
+
+def _windows(steps: np.ndarray) -> list[np.ndarray]:
+    """Positions of each window: all, or about equal parts and all of them thinned.
+
+    Of unequal steps also every stretch of equal ones that is long enough for itself: there all
+    analyses are possible.
+    """
+    count = len(steps)
+    every = np.arange(count)
+    found = [every]
+    if count > LONGEST:
+        found = [*np.array_split(every, -(-count // LONGEST)), every[:: -(-count // LONGEST)]]
+    apart = np.diff(steps)
+    edges = np.flatnonzero(np.diff(apart)) + 1
+    if not edges.size:
+        return found
+    for part in np.split(every[:-1], edges):
+        stretch = np.append(part, part[-1] + 1)
+        if len(stretch) >= LEAST_ANALYSED:
+            found += np.array_split(stretch, -(-len(stretch) // LONGEST))
+    return found
+
+
+def _window(
+    chosen: np.ndarray, gram: np.ndarray, steps: np.ndarray, loss: np.ndarray | None
+) -> Window:
+    at, count = steps[chosen], len(chosen)
+    apart = np.unique(np.diff(at))
+    return Window(
+        length=count,
+        stride=int(apart[0]) if len(apart) == 1 else None,
+        start=int(at[0]),
+        gram=gram[: count - 1, : count - 1],
+        loss=None if loss is None else loss[chosen],
+        step=at,
+        probe_loss=None,
+    )
+
+
+def _first_bad(norms: np.ndarray) -> int:
+    """First position that is not finite, by norms of increments; one past the last if all are."""
+    bad = np.flatnonzero(~np.isfinite(norms))
+    return int(bad[0]) + 1 if bad.size else len(norms) + 1
+
+
+def _rows(block: Tensor, chosen: np.ndarray) -> Tensor:
+    if len(chosen) > 1 and (np.diff(chosen) == 1).all():
+        return block[chosen[0] : chosen[-1] + 1]
+    return block[torch.from_numpy(chosen)]
