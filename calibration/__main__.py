@@ -1,6 +1,7 @@
 """Make the tables of the manual: `python -m calibration`, in the project's own folder.
 
-Writes docs/calibration.md and docs/levels.md. Takes about an hour on two cores.
+Writes docs/calibration.md, docs/calibration_unequal.md and docs/levels.md. Takes about an hour and
+a half on two cores.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from calibration.exponents import exponents_page
 from calibration.levels import levels_page
+from calibration.unequal import unequal_page
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("calibration", "levels")
+PAGES = ("calibration", "unequal", "levels")
 
 
 def main() -> None:
@@ -29,6 +31,9 @@ def main() -> None:
         if "calibration" in chosen.pages:
             page = exponents_page(chosen.realisations, chosen.orders, chosen.seed, pool)
             (DOCS / "calibration.md").write_text(page, encoding="utf-8")
+        if "unequal" in chosen.pages:
+            page = unequal_page(2 * chosen.realisations, chosen.seed, pool)
+            (DOCS / "calibration_unequal.md").write_text(page, encoding="utf-8")
         if "levels" in chosen.pages:
             page = levels_page(chosen.realisations, chosen.seed, pool)
             (DOCS / "levels.md").write_text(page, encoding="utf-8")

@@ -37,7 +37,13 @@ def test_info(walk, capsys):
 
 def test_analyse(walk, capsys):
     assert main(["analyse", str(walk)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, where = capsys.readouterr().out.splitlines()
+    folder = walk.with_name(f"{walk.stem}-analysis")
+    assert where == f"Tables and figures: {folder}"
+    assert (folder / "exponents.csv").exists()
+    assert (folder / "fig2_superdiffusion.png").exists()
+    assert main(["analyse", str(walk), "--out", str(walk.parent)]) == 2
+    assert "not empty, and not of an earlier analysis" in capsys.readouterr().err
     rows = [re.split("  +", line) for line in lines]
     head = next(i for i, row in enumerate(rows) if row[0] == "steps")
     first = [row for row in rows[head + 1 :] if row[0]]  # of each window

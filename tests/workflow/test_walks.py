@@ -28,13 +28,14 @@ def test_every_walk_is_in_the_tables(elsewhere):
     assert sorted({row["run"] for row in exponents}) == WALKS
     for row in exponents:
         assert row["exponent_max"] or "exponent_max" in row["undefined"]
-    (suite,) = [row for row in exponents if row["run"] == "suite"]
-    assert suite["stride"] == ""
-    assert suite["window_length"] == "36"
+    equal, suite = (row for row in exponents if row["run"] == "suite")
+    assert (suite["stride"], suite["window_length"]) == ("", "36")
+    assert (suite["window_start"], suite["window_last"]) == ("0", "3000")
     assert suite["batch_size"] == "64"
+    assert (equal["stride"], equal["window_length"], equal["window_start"]) == ("100", "25", "600")
     (tenth,) = [row for row in exponents if row["run"] == "every-tenth"]
     assert tenth["stride"] == "10"
-    geometry = {row["run"]: row for row in rows(elsewhere.folder, "geometry.csv")}
+    geometry = {row["run"]: row for row in rows(elsewhere.folder, "geometry.csv")}  # the last
     assert sorted(geometry) == WALKS
     assert geometry["every-tenth"]["roughness_distance_minibatch"]
     assert "losses of the positions are not known" in geometry["suite"]["undefined"]
@@ -58,7 +59,7 @@ def test_analyses_match_those_of_the_record_itself(elsewhere):
     assert [w.length for w in found.windows] == [w.length for w in record.windows]
     assert not (results / "recorded-loop" / "trajectory.h5").exists()
     suite = geometry_file.read(results / "suite" / "geometry.h5")
-    assert suite.windows[0].stride is None
+    assert [window.stride for window in suite.windows] == [100, None]
 
 
 def test_nothing_is_left_to_do_and_a_new_checkpoint_is_read(elsewhere, tmp_path):

@@ -8,7 +8,7 @@ from sgdwalk.figures import walk_panels as panels
 with job(snakemake) as log:
     found = {}
     for name, path in zip(snakemake.params.runs, snakemake.input, strict=True):
-        window = panels.longest_window(diffusion_file.read(path))
+        window = panels.with_longest_lags(diffusion_file.read(path))
         if window is None:
             log(f"{name}: no window was analysed; left out")
         else:

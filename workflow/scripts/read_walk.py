@@ -18,7 +18,7 @@ with job(snakemake) as log:
         data, training = read_dataset(snakemake.input.dataset), TrainingSettings(**params.training)
         model = initial_network(data, training, torch.device("cpu"))
         names = [name for name, p in model.named_parameters() if p.requires_grad]
-    record = read_walk(
+    result = read_walk(
         [Checkpoint(int(step), tuple(paths)) for step, *paths in params.series],
         select=params.select,
         names=names,
@@ -28,5 +28,5 @@ with job(snakemake) as log:
         log=lambda line: log(f"{run}: {line}"),
     )
     said = {name: params[name] for name in ("series", "select", "losses", "training", "code")}
-    write(snakemake.output[0], record, origin(run=run, **said))
-    log(f"{run}: {len(record.steps)} positions of {sum(n for _, n in record.layers)} parameters")
+    write(snakemake.output[0], result, origin(run=run, **said))
+    log(f"{run}: {len(result.steps)} positions of {sum(n for _, n in result.layers)} parameters")

@@ -246,7 +246,7 @@ def analyse(
 
 
 def _is_recording(path: Path) -> bool:
-    return path.is_file() and path.suffix in (".h5", ".hdf5")
+    return path.suffix in (".h5", ".hdf5") and not path.is_dir()
 
 
 def _named(pattern: str) -> str:

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recover.add_argument("path", type=Path, help="the trajectory file that it would have written")
     recover.set_defaults(lines=_recover)
     analyse = commands.add_parser("analyse", help="exponents, tables and figures of a walk")
-    analyse.add_argument("path", help="a trajectory file, a folder of checkpoints, or a pattern")
+    read = "a trajectory file; or a folder of checkpoints, checkpoints, or patterns of their paths"
+    analyse.add_argument("paths", nargs="+", metavar="PATH", help=read)
     beside = "for tables and figures; by default beside PATH, its name with -analysis"
     analyse.add_argument("--out", type=Path, metavar="FOLDER", help=beside)
     analyse.set_defaults(lines=_analyse)
@@ -110,13 +111,17 @@ def _recover(path: Path) -> Iterator[str]:
     yield from _info(path)
 
 
-def _analyse(path: str, out: Path | None) -> Iterator[str]:
+def _analyse(paths: list[str], out: Path | None) -> Iterator[str]:
     from sgdwalk.analysis import analyse
 
-    found = analyse(path)
+    found = analyse(paths[0] if len(paths) == 1 else paths, log=_say)
     yield from found.summary().splitlines()
-    folder = found.save(out or Path(path).with_name(f"{found.name}-analysis"))
-    yield f"Tables and figures: {folder}"
+    folder = out or Path(paths[0]).with_name(f"{found.name}-analysis")
+    yield f"Tables and figures: {found.save(folder)}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _watch(path: Path, interval: float, once: bool) -> Iterator[str]:

@@ -14,7 +14,7 @@ from sgdwalk.figures import style
 _SPREAD = 0.3  # of the regimes of a walk about its place on the axis
 
 
-def longest_window(run: RunDiffusion) -> WindowDiffusion | None:
+def with_longest_lags(run: RunDiffusion) -> WindowDiffusion | None:
     """The window with the longest lags, the last of equally long ones; the whole run if it is.
 
     Of unequal steps only where there are no equal ones: its lags are of different times.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,14 +66,15 @@ def open_checkpoint(checkpoint: Checkpoint) -> Iterator[OpenCheckpoint]:
     named.clear()
 
 
-def state_dict_of(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """All tensors of a checkpoint, buffers among them, in memory.
+def states_of(series: Iterable[Checkpoint]) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Step and all tensors of one checkpoint after another, buffers among them, in memory.
 
     Raises:
         InputError: as `open_checkpoint`.
     """
-    with open_checkpoint(checkpoint) as found:
-        return {name: tensor.clone() for name, tensor in found.tensors.items()}
+    for checkpoint in series:
+        with open_checkpoint(checkpoint) as found:
+            yield checkpoint.step, {name: t.clone() for name, t in found.tensors.items()}
 
 
 def _tensors_of(path: Path) -> tuple[dict[str, Tensor], int]:

@@ -18,7 +18,7 @@ SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".npz")
 INDEX = ".index.json"
 # What a folder of a checkpoint may hold beside the model: states of what trained it.
 _NO_MODEL = re.compile(r"^(optim|sched|scaler|rng|random|training_args|trainer|state_dict_ema)")
-_SHARD = re.compile(r"\d+-of-\d+|shard|rank", re.I)
+_SHARD = re.compile(r"\d{2,}-of-\d{2,}|shard|rank", re.I)
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 _ALLOWED = f"files ending in {', '.join(SUFFIXES)}, or folders with one of these or with shards"
 

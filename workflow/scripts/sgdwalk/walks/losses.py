@@ -52,7 +52,7 @@ def read_losses(
             ) from None
         if not step.is_integer():
             raise InputError(f"{path}: line {number}: step {row['step']}; allowed: a whole number")
-        if found.get(int(step), loss) != loss:
+        if int(step) in found and found[int(step)] != loss:
             raise InputError(f"{path}: line {number}: another loss of step {int(step)}")
         found[int(step)] = loss
     lacking = [step for step in steps if not math.isfinite(found.get(step, math.nan))]

@@ -27,6 +27,7 @@ LONGEST = 1000  # positions of a window
 SKETCH = 1024  # numbers
 _MEMORY = 2**30
 _SHARE = 0.4  # of it for each of the two blocks; the rest is for products
+_BLOCKS, _NARROWEST = 16, 2**16  # of a small network, and parameters of one of its blocks
 _LONG, _TOLD = 2**30, 4  # numbers from which reading takes long, and blocks between words of it
 _CHECKED = 4  # one in so many parameters is compared with displacements themselves
 
@@ -90,6 +91,8 @@ def read_walk(
     for line in notes:
         log(line)
     width = max(1, int(_SHARE * memory) // (len(series) * parameters.dtype.itemsize))
+    # several, so that one is read while another is used
+    width = min(width, max(parameters.total // _BLOCKS, _NARROWEST))
     blocks = position_blocks(series, parameters, width)
     layers = list(zip(parameters.names, parameters.sizes, strict=True))
 
