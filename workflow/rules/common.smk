@@ -55,7 +55,11 @@ OF_GRADIENTS = [run for run in RUNS if run not in SERIES or run in NETWORKS]
 SKETCHED = sketched(STUDY.runs, {run: NETWORKS.get(run) for run in SERIES})
 # In what those may differ, and further steps at which they are looked at.
 SKETCHED_SETTINGS = {
-    run: {"walk": run, "steps": WALKS[run].series[-1].step} if run in SERIES else SETTINGS[run]
+    run: (
+        {"walk": run, "steps": WALKS[run].series[-1].step}
+        if run in SERIES
+        else SETTINGS[run]
+    )
     for run in SKETCHED
 }
 STEPS_OF_SERIES = spread_steps(WALKS[run].series for run in SERIES)
@@ -67,7 +71,9 @@ MAIN_RUN, *OTHER_RUNS = [*STUDY.runs, *WALKS]
 MAIN_OF_GRADIENTS = next((r for r in [MAIN_RUN, *OTHER_RUNS] if r in OF_GRADIENTS), "")
 SECOND_RUN = OTHER_RUNS[0] if OTHER_RUNS else MAIN_RUN
 # Where the walk has had most time: the first of those with the most steps.
-LONGEST_RUN = max(STUDY.runs or [MAIN_RUN], key=lambda run: SETTINGS[run].get("steps", 0))
+LONGEST_RUN = max(
+    STUDY.runs or [MAIN_RUN], key=lambda run: SETTINGS[run].get("steps", 0)
+)
 
 # Where files are.
 DATA = Path("results/data")
@@ -152,9 +158,7 @@ SHOWN_WITH_WALKS = [*list(STUDY.runs)[:1], *WALKS]
 WALK_FIGURES = ["fig2_superdiffusion", "fig3_fractal_landscape", "fig_walk_anatomy"]
 WALKS_RESULTS = [
     [expand(walk_figure(name), walk=WALKS) for name in WALK_FIGURES],
-    expand(
-        walk_figure("fig5_gradients"), walk=[w for w in WALKS if w in OF_GRADIENTS]
-    ),
+    expand(walk_figure("fig5_gradients"), walk=[w for w in WALKS if w in OF_GRADIENTS]),
     figure("fig_walks") if WALKS else [],
 ]
 WALKER_RESULTS = [
@@ -208,6 +212,11 @@ def trajectory_of(wildcards):
 def noise_of(wildcards):
     """Noise at fixed weights, where there are weights: not of a walk whose network is unknown."""
     return RUN / "noise.h5" if wildcards.run in NETWORKS else []
+
+
+def looked_at(walk):
+    """Step and files of the checkpoints at which a walk's network is looked at."""
+    return WALKS[walk].said(NETWORKS[walk].checkpoint_steps)
 
 
 def dataset_of(wildcards):
@@ -269,7 +278,9 @@ def print_summary():
 if workflow.is_main_process:
     for run in RUNS:
         said_in_one_line(check_results, RESULTS / "runs" / run, run)
-    again = [run for run in TRAINED if to_retrain(RESULTS / "runs" / run, identity(run))]
+    again = [
+        run for run in TRAINED if to_retrain(RESULTS / "runs" / run, identity(run))
+    ]
     if again:
         named = os.path.relpath(workflow.configfiles[-1])
         logger.warning(announcement(again, named))

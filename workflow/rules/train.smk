@@ -8,12 +8,12 @@ rule train:
     output:
         trajectory=RUN / "trajectory.h5",
         checkpoints=directory(RUN / "checkpoints"),
-    wildcard_constraints:
-        run=one_of(TRAINED),
     log:
         LOGS / "train" / "{run}.log",
     benchmark:
         LOGS / "train" / "{run}.benchmark.tsv"
+    wildcard_constraints:
+        run=one_of(TRAINED),
     priority: first_run
     conda:
         "../../envs/train.yaml"

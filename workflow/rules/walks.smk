@@ -5,12 +5,12 @@ rule read_walk:
         dataset=lambda w: dataset_of(w) if w.run in NETWORKS else [],
     output:
         RUN / "trajectory.h5",
-    wildcard_constraints:
-        run=one_of(SERIES),
     log:
         LOGS / "read_walk" / "{run}.log",
     benchmark:
         LOGS / "read_walk" / "{run}.benchmark.tsv"
+    wildcard_constraints:
+        run=one_of(SERIES),
     conda:
         "../../envs/train.yaml"
     threads: job("analysis", "threads")
@@ -32,22 +32,17 @@ rule read_walk:
         "../scripts/read_walk.py"
 
 
-def looked_at(walk):
-    """Step and files of the checkpoints at which a walk's network is looked at."""
-    return WALKS[walk].said(NETWORKS[walk].checkpoint_steps)
-
-
 rule walk_checkpoints:
     input:
         lambda w: [path for _, *paths in looked_at(w.run) for path in paths],
     output:
         directory(RUN / "checkpoints"),
-    wildcard_constraints:
-        run=one_of(WALKED_NETWORKS),
     log:
         LOGS / "walk_checkpoints" / "{run}.log",
     benchmark:
         LOGS / "walk_checkpoints" / "{run}.benchmark.tsv"
+    wildcard_constraints:
+        run=one_of(WALKED_NETWORKS),
     conda:
         "../../envs/train.yaml"
     threads: 1

@@ -11,5 +11,7 @@ with job(snakemake) as log:
     result = analyse(trajectory, **settings)
     write(snakemake.output[0], result, origin(run=trajectory.origin, settings=settings))
     log(f"{snakemake.wildcards.run}: {len(result.windows)} windows")
+    for window, reason in result.missing.items():
+        log(f"{snakemake.wildcards.run}: {window}: {reason}")
     for warning in result.warnings:
         log(f"{snakemake.wildcards.run}: {warning}")

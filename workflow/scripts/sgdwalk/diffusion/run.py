@@ -10,6 +10,7 @@ from sgdwalk.diffusion.group_walks import GroupWalk, group_walks
 from sgdwalk.diffusion.ragged import ragged_warning
 from sgdwalk.diffusion.whole_run import WholeRun, whole_run
 from sgdwalk.diffusion.window import WindowDiffusion, window_diffusion
+from sgdwalk.errors import InputError
 from sgdwalk.recording.analysed_windows import analysed_windows
 from sgdwalk.recording.trajectory import Trajectory
 from sgdwalk.recording.window_families import first_family
@@ -26,6 +27,9 @@ class RunDiffusion:
     whole: WholeRun | None
     groups: Annotated[dict[str, GroupWalk], "walks of groups of parameter tensors, by their names"]
     diverged_at: Annotated[int | None, "step whose loss was not finite", "step"]
+    missing: Annotated[
+        dict[str, str], "why a window of a walk from elsewhere could not be had, by its place"
+    ] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -59,12 +63,22 @@ def analyse(
         windows: families that are cut from the sketch, see `analysed_windows`.
 
     Raises:
-        InputError: if a Gram matrix is none, or a window is too short for a fit.
+        InputError: if a Gram matrix is none, or a window that was recorded is too short for a fit.
     """
     chosen = analysed_windows(trajectory, windows)
+    found, missing = [], {}
+    for window in chosen:
+        try:
+            found.append(window_diffusion(trajectory, window, signs, seed))
+        except InputError as error:
+            if trajectory.steps:
+                raise
+            # checkpoints of others may be few, or all alike
+            missing[f"{window.length} positions from step {window.start}"] = str(error)
     return RunDiffusion(
-        windows=tuple(window_diffusion(trajectory, window, signs, seed) for window in chosen),
+        windows=tuple(found),
         whole=whole_run(trajectory, signs, seed),
         groups=group_walks(trajectory, chosen, signs, seed),
         diverged_at=trajectory.diverged_at,
+        missing=missing,
     )

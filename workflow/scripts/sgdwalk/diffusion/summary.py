@@ -25,6 +25,9 @@ def summary_lines(trajectory: Trajectory, result: RunDiffusion) -> Iterator[str]
     Raises:
         InputError: if nothing of the walk was analysed.
     """
+    if result.missing and not result.windows:
+        where, why = next(iter(result.missing.items()))
+        raise InputError(f"{trajectory.path}: nothing to analyse ({where}: {why})")
     if not result.windows:
         raise InputError(
             f"{trajectory.path}: no window of {LEAST_ANALYSED} positions or more was recorded, nor "

@@ -24,7 +24,10 @@ def exponent_rows(
     The whole run, from its sketch, has the last one.
     """
     shared = _shared(run, settings, result)
-    rows = [{**shared, **_numbers(window)} for window in result.windows or [None]]
+    rows = [{**shared, **_numbers(window)} for window in result.windows]
+    if not rows:
+        why = "; ".join(f"{window}: {reason}" for window, reason in result.missing.items())
+        rows = [{**shared, **_numbers(None), "undefined": why or None}]
     if result.whole is not None:
         rows.append({**shared, **_numbers(result.whole.window), "whole_run": "yes"})
     return rows
