@@ -10,6 +10,9 @@ import torch
 
 import sgdwalk
 from sgdwalk.command_line import main
+from sgdwalk.walks.checkpoint_names import checkpoint_series
+from sgdwalk.walks.file import write as write_walk
+from sgdwalk.walks.read import read_walk
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,30 @@ def test_info(walk, capsys):
     assert "300 steps of a walk in 50 parameters" in said
     assert "3 windows of 100 positions, one every step" in said
     assert "1 window of 50 positions, one every 4 steps" in said
+
+
+def test_info_of_a_walk_from_checkpoints(tmp_path, capsys):
+    steps = [0, 1, 2, 4, 8]
+    for step in steps:
+        np.savez(tmp_path / f"{step}.npz", x=np.full(3, float(step)), running_mean=np.ones(2))
+    record = read_walk(checkpoint_series(str(tmp_path / "*.npz")))
+    write_walk(tmp_path / "walk.h5", record, {})
+    assert main(["info", str(tmp_path / "walk.h5")]) == 0
+    said = capsys.readouterr().out
+    assert "5 checkpoints of a walk in 3 parameters" in said
+    assert "1 window of 5 positions, at unequal steps" in said
+    assert "running_mean left out as buffers" in said
+
+
+def test_analyse_of_checkpoints(tmp_path, capsys):
+    for step, place in enumerate(np.random.default_rng(0).standard_normal((30, 8)).cumsum(axis=0)):
+        np.savez(tmp_path / f"{step}.npz", x=place)
+    paths = [str(tmp_path / f"{step}.npz") for step in range(30)]  # as a shell gives a pattern
+    assert main(["analyse", *paths, "--out", str(tmp_path / "out")]) == 0
+    assert "1-30" in capsys.readouterr().out
+    assert (tmp_path / "out" / "trajectory.h5").exists()
+    assert main(["analyse", str(tmp_path / "none*")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_analyse(walk, capsys):

@@ -84,18 +84,24 @@ def _walk(path: Path) -> Iterator[str]:
     from sgdwalk.recording.trajectory import Trajectory
 
     trajectory = Trajectory(path)
-    yield f"{trajectory.steps} steps of a walk in {trajectory.parameters} parameters"
-    families = Counter((w.stride, w.length, w.partial) for w in trajectory.windows)
+    checkpoints = None if trajectory.sketch is None else trajectory.sketch.step
+    one, known = "step", f"{trajectory.steps} steps"
+    if checkpoints is not None:
+        one, known = "checkpoint", f"{len(checkpoints)} checkpoints"
+    yield f"{known} of a walk in {trajectory.parameters} parameters"
+    families = Counter((w.stride or 0, w.length, w.partial) for w in trajectory.windows)
     for (stride, length, partial), count in sorted(families.items()):
-        apart = "every step" if stride == 1 else f"every {stride} steps"
+        apart = "one every step" if stride == 1 else f"one every {stride} steps"
+        apart = apart if stride else "at unequal steps"
         shorter = " (shorter than the others of its family)" if partial else ""
-        yield f"{count} window{'s' * (count > 1)} of {length} positions, one {apart}{shorter}"
+        yield f"{count} window{'s' * (count > 1)} of {length} positions, {apart}{shorter}"
     if not families:
         yield "no window"
     if trajectory.sketch is not None:
-        yield f"a sketch of {trajectory.sketch.k} numbers of every step"
+        yield f"a sketch of {trajectory.sketch.k} numbers of every {one}"
     for name, tensors in trajectory.groups.items():
         yield f"group {name}: {len(tensors)} parameter tensor{'s' * (len(tensors) > 1)}"
+    yield from map(str, trajectory.origin.get("notes", []))
     for step, taken_up in trajectory.resumed.tolist():
         yield told(step, taken_up)
     if trajectory.diverged_at is not None:
