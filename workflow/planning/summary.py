@@ -53,10 +53,15 @@ def _cells(row: dict[str, str]) -> list[str]:
         diverged = row["diverged_at"]
         state = f"diverged at step {diverged}" if diverged else "no whole window"
         return [row["run"], state, *[""] * (3 + len(_EXPONENTS))]
-    # the paper counts steps from 1
-    first, last = (str(int(row[f"window_{end}"]) + 1) for end in ("start", "last"))
+    first = int(row["window_start"])
+    if row.get("window_last"):
+        last = int(row["window_last"])
+    else:  # a table of an older sgdwalk has equal steps alone
+        last = first + (int(row["window_length"]) - 1) * int(row["stride"])
+    stride = row["stride"] or "unequal"
     values = [_value(row, name) for name in _EXPONENTS]
-    return [row["run"], first, last, row["stride"] or "unequal", row["regimes"], *values]
+    # the paper counts steps from 1
+    return [row["run"], str(first + 1), str(last + 1), stride, row["regimes"], *values]
 
 
 def _value(row: dict[str, str], name: str) -> str:
