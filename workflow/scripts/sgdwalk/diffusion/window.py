@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -167,7 +167,7 @@ def analyse_diffusion(
         stride = int(apart[0])
     lags, msd = mean_squared_displacement(gram, stride)
     fit, scatter, sketch_error = _fit(gram, stride, seed, sketched)
-    numbers, missing = reported(fit)
+    common, missing = _common(fit, scatter)
     local_lags, local = local_exponent(lags, msd)
     drift_lags, drift_removed = drift_removed_msd(gram, stride)
     index = np.rint(fit.lags / stride).astype(int)
@@ -178,8 +178,6 @@ def analyse_diffusion(
         about_drift = _against(drifting, fit, curve, stride)
     else:
         missing["signs_about_drift"] = "no drift was found"
-    if fit.quarter is None:
-        missing["quarter"] = "too few lags up to a quarter of the window"
     if ragged_share is None:
         missing["ragged_share"] = "it is not known how large the batches were"
     if sketch_error is None:
@@ -203,15 +201,10 @@ def analyse_diffusion(
         effective_dimension=effective_dimension(gram),
         ragged_share=ragged_share,
         sketch_error=sketch_error,
-        drifts=scatter.drifts,
-        fit_lags=fit.lags,
-        fitted=fit.fitted,
-        regimes=fit.segments,
-        quarter=_shorter(fit.quarter),
         signs=_against(sign_null(gram, index, signs, seed), fit, curve, stride),
         signs_about_drift=about_drift,
         missing=missing,
-        **numbers,
+        **common,
     )
 
 
@@ -237,14 +230,12 @@ def unequal_diffusion(
     scatter = unequal_scatter(gram.values, steps, forms, seed)
     lags, curve = bins.lags[chosen], msd[chosen]
     fit = fit_regimes(lags, curve, scatter)
-    numbers, missing = reported(fit)
+    common, missing = _common(fit, scatter)
     local_lags, local = local_exponent(lags, curve)
     unequal = "the positions are unequally spaced in steps"
     missing |= dict.fromkeys(("shuffled_mean", "signs_about_drift"), unequal)
     missing["ragged_share"] = "it is not known how large the batches were"
     missing["sketch_error"] = "the window is not from a sketch"
-    if fit.quarter is None:
-        missing["quarter"] = "too few lags up to a quarter of the window"
     elapsed = steps[1:] - steps[0]
     drift = np.flatnonzero(bins.lags <= elapsed[-1] / DRIFT_REMOVED_PART)
     size = increment_sizes(gram.values, np.diff(steps))
@@ -266,15 +257,10 @@ def unequal_diffusion(
         effective_dimension=effective_dimension(gram.values / np.outer(size, size)),
         ragged_share=None,
         sketch_error=None,
-        drifts=scatter.drifts,
-        fit_lags=fit.lags,
-        fitted=fit.fitted,
-        regimes=fit.segments,
-        quarter=_shorter(fit.quarter),
         signs=_against(sign_null_of_forms(gram.values, lags, forms, signs, seed), fit, curve, 1),
         signs_about_drift=None,
         missing=missing,
-        **numbers,
+        **common,
     )
 
 
@@ -338,6 +324,21 @@ def _fit(
         error = float(np.sqrt(added.relative_variance.max()))
         scatter = replace(scatter, sketch=added.draws)
     return fit_regimes(lags, msd, scatter), scatter, error
+
+
+def _common(fit: Regimes, scatter: Scatter) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a window says of a fit, whatever its lags are, by field; and why parts are missing."""
+    numbers, missing = reported(fit)
+    if fit.quarter is None:
+        missing["quarter"] = "too few lags up to a quarter of the window"
+    found = {
+        "drifts": scatter.drifts,
+        "fit_lags": fit.lags,
+        "fitted": fit.fitted,
+        "regimes": fit.segments,
+        "quarter": _shorter(fit.quarter),
+    }
+    return {**found, **numbers}, missing
 
 
 def _against(null: SignNull, fit: Regimes, curve: np.ndarray, stride: int) -> MSDNull:

@@ -53,9 +53,7 @@ def draw_fractal_landscape(run: RunGeometry, name: str) -> Figure:
 
 def _unknown(windows: Sequence[WindowGeometry]) -> set[str]:
     """Panels of what is not known of a walk, which has no losses, or is too short for fragments."""
-    unknown: set[str] = set()
-    if windows and all("losses" in window.missing for window in windows):
-        unknown |= _OF_LOSSES
+    unknown = _OF_LOSSES if window_panels.without_losses(windows) else set()
     if windows and not any(window.excursions for window in windows):
-        unknown |= _OF_FRAGMENTS
+        unknown = unknown | _OF_FRAGMENTS
     return unknown

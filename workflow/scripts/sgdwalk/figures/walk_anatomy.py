@@ -69,9 +69,7 @@ def draw_walk_anatomy(
 
 def _unknown(windows: Sequence[WindowGeometry]) -> set[str]:
     """Panels of what is not known of a walk, which has no losses, or is at unequal steps."""
-    unknown: set[str] = set()
-    if windows and all("losses" in window.missing for window in windows):
-        unknown |= _OF_LOSSES
+    unknown = _OF_LOSSES if window_panels.without_losses(windows) else set()
     if windows and all(window.stride is None for window in windows):
-        unknown |= _OF_EQUAL_STEPS
+        unknown = unknown | _OF_EQUAL_STEPS
     return unknown

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from sgdwalk.figures import style
 from sgdwalk.fits.estimate import Estimate
+from sgdwalk.geometry.window import WindowGeometry
 
 
 class Placed(Protocol):
@@ -75,6 +76,11 @@ def run_title(run: str, diverged_at: int | None, warning: str | None = None) -> 
     """Title of a figure of one run: if and when it diverged, and below, what to beware of."""
     title = run if diverged_at is None else f"{run} (diverged at step {diverged_at})"
     return title if warning is None else f"{title}\n{warning}"
+
+
+def without_losses(windows: Sequence[WindowGeometry]) -> bool:
+    """Whether there are windows, and none of them has losses: a walk from elsewhere may not."""
+    return bool(windows) and all("losses" in window.missing for window in windows)
 
 
 def say_no_window(axes: Iterable[Axes]) -> None:
