@@ -8,17 +8,23 @@ from __future__ import annotations
 import csv
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 from sgdwalk.errors import InputError
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".npz")
 INDEX = ".index.json"
-# What a folder of a checkpoint may hold beside the model: states of what trained it.
-_NO_MODEL = re.compile(r"^(optim|sched|scaler|rng|random|training_args|trainer|state_dict_ema)")
-_SHARD = re.compile(r"\d{2,}-of-\d{2,}|shard|rank", re.I)
+_PREFERRED = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz")  # of one folder
+_NAMES = ("model", "pytorch_model", "adapter_model")
+# What lies beside a model: states of what trained it.
+_NO_MODEL = re.compile(
+    r"(optim|optimizer|sched|scheduler|scaler|rng_state|random_states?|training_args|trainer_state)"
+    r"([-._]\d+)*"
+)
+_SHARD = re.compile(r"(.*?)[-._]?\d{4,}-of-\d{4,}")
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 _ALLOWED = f"files ending in {', '.join(SUFFIXES)}, or folders with one of these or with shards"
 
@@ -88,41 +94,75 @@ def _positions(patterns: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _of_matches(matches: Iterable[Path]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    shards: dict[Path, list[Path]] = {}
+    folders: dict[Path, set[str]] = {}
     for path in sorted(matches, key=lambda path: _natural(str(path))):
         if path.is_dir():
             files = _model_files(path)
             if files:
                 found[str(path)] = tuple(map(str, files))
-        elif path.name.endswith(INDEX) or (_is_model(path) and _SHARD.search(path.stem)):
-            shards.setdefault(path.parent, []).append(path)
+        elif path.name.endswith(INDEX):
+            folders.setdefault(path.parent, set()).add(Path(path.name.removesuffix(INDEX)).stem)
         elif _is_model(path):
-            found[str(path)] = (str(path),)
-    for folder in shards:
-        found[str(folder)] = tuple(map(str, _model_files(folder)))
+            shard = _SHARD.fullmatch(path.stem)
+            if shard:
+                folders.setdefault(path.parent, set()).add(shard[1])
+            else:
+                found[str(path)] = (str(path),)
+    for folder, beginnings in folders.items():
+        found |= _sharded(folder, beginnings)
+    return found
+
+
+def _sharded(folder: Path, beginnings: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The shards of a folder: of one position, or of several whose names begin differently."""
+    whole = _model_files(folder)
+    if whole:
+        return {str(folder): tuple(map(str, whole))}
+    found = {}
+    for beginning in beginnings:
+        files = [file for same in _shards(folder).values() for file in same.get(beginning, [])]
+        indices = sorted(folder.glob(f"{glob.escape(beginning)}.*{INDEX}"))
+        if files:
+            found[str(folder / beginning)] = tuple(map(str, [*indices[:1], *files]))
     return found
 
 
 def _model_files(folder: Path) -> list[Path]:
     """The model in the folder of one checkpoint: one file, or shards after their index; or none."""
-    indices = sorted(folder.glob(f"*{INDEX}"))
-    files = sorted((p for p in folder.iterdir() if _is_model(p)), key=lambda p: _natural(p.name))
-    for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz"):
-        same = [path for path in files if path.suffix == suffix]
-        index = [path for path in indices if path.name.endswith(f"{suffix}{INDEX}")]
-        sharded = [path for path in same if _SHARD.search(path.stem)]
-        if index and sharded:
-            return [*index[:1], *sharded]
-        if len(same) == 1 or (same and sharded == same):
-            return same
-        named = [path for path in same if path.stem in ("model", "pytorch_model", "adapter_model")]
-        if named:
-            return named[:1]
+    for suffix, shards in _shards(folder).items():
+        for beginning, files in shards.items():
+            index = folder / f"{beginning}{suffix}{INDEX}"
+            if index.is_file():
+                return [index, *files]
+        if len(shards) > 1:
+            return []
+        alone = [p for p in folder.iterdir() if _is_model(p) and p.suffix == suffix]
+        alone = [path for path in alone if not _SHARD.fullmatch(path.stem)]
+        if shards and not alone:
+            return next(iter(shards.values()))
+        if len(alone) > 1:
+            alone = [path for path in alone if path.stem in _NAMES]
+        if len(alone) == 1:
+            return alone
     return []
 
 
+def _shards(folder: Path) -> dict[str, dict[str, list[Path]]]:
+    """Shards of a folder by how their names end and begin; of the endings that are there."""
+    files = sorted((p for p in folder.iterdir() if _is_model(p)), key=lambda p: _natural(p.name))
+    found: dict[str, dict[str, list[Path]]] = {}
+    for suffix in _PREFERRED:
+        for path in files:
+            if path.suffix == suffix:
+                of_suffix = found.setdefault(suffix, {})
+                shard = _SHARD.fullmatch(path.stem)
+                if shard:
+                    of_suffix.setdefault(shard[1], []).append(path)
+    return found
+
+
 def _is_model(path: Path) -> bool:
-    return path.suffix in SUFFIXES and not _NO_MODEL.match(path.name) and path.is_file()
+    return path.suffix in SUFFIXES and not _NO_MODEL.fullmatch(path.stem) and path.is_file()
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
@@ -139,7 +179,7 @@ def _steps(names: Sequence[str], steps: Sequence[int] | str | None) -> list[int]
             raise InputError(
                 f"steps: {len(steps)} of them for {len(names)} checkpoints; allowed: one for each"
             )
-        return [int(step) for step in steps]
+        return [_whole(step) for step in steps]
     path, _, column = steps.partition(":")
     if path.endswith(".csv"):
         return _of_table(names, Path(path), column or "step")
@@ -153,9 +193,16 @@ def _steps(names: Sequence[str], steps: Sequence[int] | str | None) -> list[int]
     return [_matched(expression, name) for name in names]
 
 
+def _whole(step: int) -> int:
+    try:
+        return index(step)
+    except TypeError:
+        raise InputError(f"steps: {step!r}; allowed: whole numbers") from None
+
+
 def _last_number(name: str) -> int:
     path = Path(name)
-    numbers = re.findall(r"\d+", path.name if path.is_dir() else path.stem)
+    numbers = re.findall(r"\d+", path.stem if path.suffix in SUFFIXES else path.name)
     if not numbers:
         raise InputError(
             f"steps: no number in the name of {name}; allowed: one, or steps that are given"
@@ -175,6 +222,17 @@ def _matched(expression: re.Pattern[str], name: str) -> int:
     return int(number[1]) * _UNITS[number[2].lower()]
 
 
+def _row_of(
+    name: str, rows: Mapping[tuple[str, ...], dict[str, str]], path: Path
+) -> dict[str, str]:
+    """The row whose file is a path, or the end of it; of several the longest end."""
+    parts = Path(name).parts
+    for first in range(len(parts)):
+        if parts[first:] in rows:
+            return rows[parts[first:]]
+    raise InputError(f"steps: {path} has no row of {name}; allowed: one for each")
+
+
 def _of_table(names: Sequence[str], path: Path, column: str) -> list[int]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -186,11 +244,8 @@ def _of_table(names: Sequence[str], path: Path, column: str) -> list[int]:
             f"steps: {path} has no column {column!r}; it has {', '.join(map(str, rows[0]))}"
         )
     if rows and "file" in rows[0]:
-        by_file = {Path(row["file"]).name: row for row in rows}
-        lacking = [name for name in names if Path(name).name not in by_file]
-        if lacking:
-            raise InputError(f"steps: {path} has no row of {lacking[0]}; allowed: one for each")
-        rows = [by_file[Path(name).name] for name in names]
+        by_file = {Path(row["file"] or "").parts: row for row in rows}
+        rows = [_row_of(name, by_file, path) for name in names]
     if len(rows) != len(names):
         raise InputError(
             f"steps: {len(rows)} rows of {path} for {len(names)} checkpoints; allowed: one for each"
