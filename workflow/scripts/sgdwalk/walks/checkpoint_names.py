@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import glob
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import index
 from pathlib import Path
 
 from sgdwalk.errors import InputError
@@ -52,8 +52,8 @@ def checkpoint_series(
         steps: a list in the order of the names, numbers in these compared as numbers; a regular
             expression on the path, whose first group, or all of it, is the step; or a CSV file with
             a column `step`, another after a colon (`file.csv:iteration`), in that order too or by
-            its column `file`. None: the last number in the name of the file, or of the folder that
-            holds several.
+            its column `file`. None: the last number in the name of the file, or of the folder
+            where it holds several or no file has a number.
 
     Raises:
         InputError: one line if no file matches, steps cannot be told or are not different, or
@@ -130,10 +130,10 @@ def _sharded(folder: Path, beginnings: Iterable[str]) -> dict[str, tuple[str, ..
 def _model_files(folder: Path) -> list[Path]:
     """The model in the folder of one checkpoint: one file, or shards after their index; or none."""
     for suffix, shards in _shards(folder).items():
-        for beginning, files in shards.items():
-            index = folder / f"{beginning}{suffix}{INDEX}"
-            if index.is_file():
-                return [index, *files]
+        indices = {b: folder / f"{b}{suffix}{INDEX}" for b in shards}
+        indexed = [b for b, index in indices.items() if index.is_file()]
+        if len(indexed) == 1:
+            return [indices[indexed[0]], *shards[indexed[0]]]
         if len(shards) > 1:
             return []
         alone = [p for p in folder.iterdir() if _is_model(p) and p.suffix == suffix]
@@ -173,7 +173,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 def _steps(names: Sequence[str], steps: Sequence[int] | str | None) -> list[int]:
     if steps is None:
-        return [_last_number(name) for name in names]
+        return _last_numbers(names)
     if not isinstance(steps, str):
         if len(steps) != len(names):
             raise InputError(
@@ -195,19 +195,26 @@ def _steps(names: Sequence[str], steps: Sequence[int] | str | None) -> list[int]
 
 def _whole(step: int) -> int:
     try:
-        return index(step)
+        return operator.index(step)
     except TypeError:
         raise InputError(f"steps: {step!r}; allowed: whole numbers") from None
 
 
-def _last_number(name: str) -> int:
-    path = Path(name)
-    numbers = re.findall(r"\d+", path.stem if path.suffix in SUFFIXES else path.name)
-    if not numbers:
-        raise InputError(
-            f"steps: no number in the name of {name}; allowed: one, or steps that are given"
-        )
-    return int(numbers[-1])
+def _last_numbers(names: Sequence[str]) -> list[int]:
+    """Of files; of their folders if no file has any, as in step1000/model.safetensors."""
+    paths = [Path(name) for name in names]
+    own = [path.stem if path.suffix in SUFFIXES else path.name for path in paths]
+    if not any(re.search(r"\d", said) for said in own):
+        own = [path.parent.name for path in paths]
+    found = []
+    for name, said in zip(names, own, strict=True):
+        numbers = re.findall(r"\d+", said)
+        if not numbers:
+            raise InputError(
+                f"steps: no number in the name of {name}; allowed: one, or steps that are given"
+            )
+        found.append(int(numbers[-1]))
+    return found
 
 
 def _matched(expression: re.Pattern[str], name: str) -> int:
