@@ -6,19 +6,23 @@ blocks, however many checkpoints there are and however large.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
+from io import FileIO
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
+from sgdwalk.errors import InputError
 from sgdwalk.walks.checkpoint_file import open_checkpoint
 from sgdwalk.walks.checkpoint_names import Checkpoint
-from sgdwalk.walks.mapped_pages import MappedPages, announce
+from sgdwalk.walks.file_places import Place, places_of
 from sgdwalk.walks.parameters import Parameters
 
-_MOST_OPEN = 200_000  # tensors of checkpoints that stay open
+_CHUNK = 2**20  # numbers that are read at a time where they are converted
 
 
 def position_blocks(
@@ -51,51 +55,73 @@ def position_blocks(
 
 
 class _Files:
-    """The files of a series. Those that are mapped stay open; others are read for each block."""
+    """The files of a series. Where their numbers lie is found once; others are opened each time."""
 
     def __init__(self, series: Sequence[Checkpoint], parameters: Parameters):
-        self._series, self._parameters = series, parameters
-        self._paths = [path for checkpoint in series for path in checkpoint.paths]
-        self._open: dict[int, dict[str, Tensor]] = {}
-        self._pages: MappedPages | None = None
+        self._series, self._names = series, parameters.names
+        self._ends = list(accumulate(parameters.sizes))
+        self._places: dict[int, dict[str, Place]] = {}
 
     def fill(self, buffer: Tensor, place: int) -> Tensor:
         """Read parameters from a place on into a buffer (T, B), of all checkpoints."""
-        width, total = buffer.shape[1], self._parameters.total
-        for begin in [place + width] if place else [0, width]:
-            announce(self._paths, begin / total, width / total)
-        block = buffer[:, : min(width, total - place)]
+        block = buffer[:, : min(buffer.shape[1], self._ends[-1] - place)]
         for number, row in enumerate(block):
-            with self._tensors(number) as tensors:
-                self._copy(tensors, place, row, number in self._open)
-        if self._pages is None:
-            self._pages = MappedPages(self._paths)
+            if number not in self._places and not self._found(number, place, row):
+                continue
+            with ExitStack() as opened:
+                files: dict[str, FileIO] = {}
+                for name, first, part in self._parts(place, row):
+                    where = self._places[number][name]
+                    if where.path not in files:
+                        file = opened.enter_context(open(where.path, "rb", buffering=0))
+                        files[where.path] = file
+                    _read(files[where.path], where, first, part)
         return block
 
-    @contextmanager
-    def _tensors(self, number: int) -> Iterator[Mapping[str, Tensor]]:
-        if number in self._open:
-            yield self._open[number]
-            return
-        names = self._parameters.names
-        with open_checkpoint(self._series[number]) as found:
-            if not found.whole and (len(self._open) + 1) * len(names) <= _MOST_OPEN:
-                self._open[number] = {name: found.tensors[name] for name in names}
-                yield self._open[number]
-            else:
-                yield found.tensors
+    def _found(self, number: int, place: int, row: Tensor) -> bool:
+        """Whether places of a checkpoint are known now; what has none is copied into the row."""
+        with open_checkpoint(self._series[number]) as checkpoint:
+            tensors = {name: checkpoint.tensors[name] for name in self._names}
+            places = {} if checkpoint.whole else places_of(tensors, self._series[number].paths)
+            if len(places) == len(tensors):
+                self._places[number] = places
+                return True
+            for name, first, part in self._parts(place, row):
+                part.copy_(_flat(tensors[name])[first : first + len(part)])
+        return False
 
-    def _copy(self, tensors: Mapping[str, Tensor], place: int, row: Tensor, mapped: bool) -> None:
-        begin, stop = 0, place + len(row)
-        for name, size in zip(self._parameters.names, self._parameters.sizes, strict=True):
-            first, last = max(place, begin), min(stop, begin + size)
-            if first < last:
-                tensor = tensors[name]
-                part = _flat(tensor)[first - begin : last - begin]
-                row[first - place : last - place] = part
-                if mapped and self._pages is not None and tensor.is_contiguous():
-                    self._pages.let_go(part)
-            begin += size
+    def _parts(self, place: int, row: Tensor) -> Iterator[tuple[str, int, Tensor]]:
+        """Name, first number, and where in a row it is to be, of all that is in the row."""
+        at = place
+        for number in range(bisect_right(self._ends, place), len(self._names)):
+            begin = self._ends[number - 1] if number else 0
+            stop = min(self._ends[number], place + len(row))
+            if at < stop:
+                yield self._names[number], at - begin, row[at - place : stop - place]
+            at = max(at, stop)
+            if at == place + len(row):
+                return
+
+
+def _read(file: FileIO, place: Place, first: int, part: Tensor) -> None:
+    """Read numbers of a tensor, from one on, into a part of a row."""
+    file.seek(place.offset + first * place.dtype.itemsize)
+    if part.dtype == place.dtype:
+        _read_bytes(file, part)
+        return
+    raw = torch.empty(min(_CHUNK, len(part)), dtype=place.dtype)
+    for piece in part.split(_CHUNK):
+        _read_bytes(file, raw[: len(piece)])
+        piece.copy_(raw[: len(piece)])
+
+
+def _read_bytes(file: FileIO, into: Tensor) -> None:
+    rest = memoryview(into.view(torch.uint8).numpy().data)
+    while rest:
+        count = file.readinto(rest)
+        if not count:
+            raise InputError(f"{file.name}: has become shorter since it was opened first")
+        rest = rest[count:]
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import mmap
 import pickle
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from sgdwalk.walks.checkpoint_names import INDEX, Checkpoint
 WRAPPINGS = ("model", "state_dict", "model_state_dict")
 # What wrappers of modules put before every name.
 _PREFIXES = ("module.", "_orig_mod.")
+_EXTRA = "_extra_state"  # of modules: anything
 _LOCAL_HEADER = 30  # bytes of a zip member's own header before its name
 
 
@@ -112,9 +115,11 @@ def _torch(path: Path) -> tuple[dict[str, Tensor], int]:
     except pickle.UnpicklingError as error:
         if "Unsupported" not in str(error) and "GLOBAL" not in str(error):
             raise
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        which = f" ({named[1]})" if named else ""
         raise InputError(
-            f"{path}: holds more than tensors, numbers and texts, and would need its code to run; "
-            "allowed: a state dict alone, as torch.save(model.state_dict(), path) writes"
+            f"{path}: holds more than tensors, numbers and texts{which}, and would need code to "
+            "run; allowed: a state dict alone, as torch.save(model.state_dict(), path) writes"
         ) from error
     tensors = _unwrapped(content, path)
     size = 0 if mapped else sum(t.numel() * t.element_size() for t in tensors.values())
@@ -124,14 +129,15 @@ def _torch(path: Path) -> tuple[dict[str, Tensor], int]:
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping) and content.get("kind") == "sgdwalk checkpoint":
         content = content["content"]
-    tensors = _named_tensors(content)
-    if tensors:
-        return tensors
     keys = list(content) if isinstance(content, Mapping) else []
+    # wrappings first: tensors may lie beside a model, such as random states
     for name in WRAPPINGS:
         tensors = _named_tensors(content[name]) if name in keys else {}
         if tensors:
             return tensors
+    tensors = _named_tensors(content)
+    if tensors:
+        return tensors
     said = ", ".join(map(str, keys[:8])) if keys else f"a {type(content).__name__}"
     raise InputError(
         f"{path}: no tensors by name, alone or under {', '.join(WRAPPINGS)}; it holds {said}"
@@ -142,23 +148,28 @@ def _named_tensors(content: Any) -> dict[str, Tensor]:
     """Tensors of a state dict; none if that is something else."""
     if not isinstance(content, Mapping):
         return {}
-    found = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    rest = [value for value in content.values() if isinstance(value, Mapping | list | tuple)]
-    # a wrapping may hold a tensor or two beside the model, such as a random state
-    return {} if any(rest) and len(found) <= len(content) / 2 else found
+    entries = {str(name): value for name, value in content.items()}
+    entries = {name: value for name, value in entries.items() if not name.endswith(_EXTRA)}
+    found = {name: value.detach() for name, value in entries.items() if isinstance(value, Tensor)}
+    rest = [value for value in entries.values() if isinstance(value, Mapping | list | tuple)]
+    return {} if any(rest) and len(found) <= len(entries) / 2 else found
 
 
 def _arrays(path: Path) -> tuple[dict[str, Tensor], int]:
     tensors, whole = {}, 0
     with zipfile.ZipFile(path) as archive, open(path, "rb") as raw:
+        # one mapping for all; a writable copy of what nobody writes: torch warns of others
+        pages = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_COPY)
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             if member.compress_type == zipfile.ZIP_STORED:
-                array = _mapped_array(path, raw, member)
+                array = _mapped_array(path, raw, pages, member)
             else:
                 with archive.open(member) as file:
                     array = np.lib.format.read_array(file, allow_pickle=False)
                 whole += array.nbytes
+            if array.dtype.kind == "V":
+                raise InputError(f"{path}: {name} is {array.dtype}; allowed: numbers of numpy's")
             if array.dtype.kind in "biufc":
                 if not array.dtype.isnative:
                     array = array.astype(array.dtype.newbyteorder("="))
@@ -168,7 +179,7 @@ def _arrays(path: Path) -> tuple[dict[str, Tensor], int]:
     return tensors, whole
 
 
-def _mapped_array(path: Path, raw: Any, member: zipfile.ZipInfo) -> np.ndarray:
+def _mapped_array(path: Path, raw: Any, pages: mmap.mmap, member: zipfile.ZipInfo) -> np.ndarray:
     raw.seek(member.header_offset)
     header = raw.read(_LOCAL_HEADER)
     lengths = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
@@ -181,8 +192,7 @@ def _mapped_array(path: Path, raw: Any, member: zipfile.ZipInfo) -> np.ndarray:
         raise InputError(f"{path}: {member.filename} holds objects; allowed: numbers")
     if not np.prod(shape, dtype=int):
         return np.zeros(shape, dtype)
-    # writable copies of pages that nobody writes: torch warns of arrays that are read-only
-    return np.memmap(path, dtype, "c", raw.tell(), tuple(shape), "F" if fortran else "C")
+    return np.ndarray(shape, dtype, pages, raw.tell(), order="F" if fortran else "C")
 
 
 def _check_index(path: Path, paths: tuple[str, ...]) -> None:

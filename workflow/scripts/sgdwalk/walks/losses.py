@@ -5,26 +5,15 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from sgdwalk.errors import InputError
 
 
-def read_losses(
-    path: str | os.PathLike[str], steps: Sequence[int]
-) -> tuple[np.ndarray | None, list[str]]:
-    """Loss at each of some steps, from a CSV file with the columns `step` and `loss`.
-
-    Other columns and steps are ignored.
-
-    Args:
-        path: of the file.
-        steps: (T,) at which losses are wanted.
-
-    Returns:
-        (T,) losses; None where a step has none, or one that is not finite. And what to say of that.
+def read_losses(path: str | os.PathLike[str]) -> dict[int, float]:
+    """Loss by step, from a CSV file with the columns `step` and `loss`; others are ignored.
 
     Raises:
         InputError: one line if it is no such file, or has two losses of one step.
@@ -52,12 +41,27 @@ def read_losses(
             ) from None
         if not step.is_integer():
             raise InputError(f"{path}: line {number}: step {row['step']}; allowed: a whole number")
-        if int(step) in found and found[int(step)] != loss:
+        before = found.setdefault(int(step), loss)
+        if before != loss and not (math.isnan(before) and math.isnan(loss)):
             raise InputError(f"{path}: line {number}: another loss of step {int(step)}")
-        found[int(step)] = loss
-    lacking = [step for step in steps if not math.isfinite(found.get(step, math.nan))]
+    return found
+
+
+def losses_at(
+    steps: Sequence[int], losses: Mapping[int, float], path: str | os.PathLike[str]
+) -> tuple[np.ndarray | None, list[str]]:
+    """Losses (T,) at some steps; None where one has none, or one that is not finite.
+
+    Args:
+        steps: (T,) at which they are wanted.
+        losses: by step.
+        path: of the file that they are from.
+
+    Returns:
+        Them, and what to say if there are none.
+    """
+    lacking = [step for step in steps if not math.isfinite(losses.get(step, math.nan))]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        said = f"{path}: no finite loss of step {lacking[0]}{more}; losses are left out"
-        return None, [said]
-    return np.array([found[step] for step in steps]), []
+        return None, [f"{path}: no finite loss of step {lacking[0]}{more}; losses are left out"]
+    return np.array([losses[step] for step in steps]), []

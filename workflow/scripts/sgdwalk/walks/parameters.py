@@ -80,13 +80,14 @@ def walking_parameters(
         notes = [f"'{first.prefix}' taken off all names"] if first.prefix else []
         shapes = {name: tuple(t.shape) for name, t in first.tensors.items()}
         found = _known(shapes, names, series[0]) if names else _told_by_name(first.tensors, notes)
+        if select:
+            found = _selected(found, select)
         for name in found:
             _check_type(name, first.tensors[name], series[0])
-    wide = _check_others(series, shapes, found, names is None)
+    # patterns of what must not come later; of a known network nothing else is looked at
+    wide = _check_others(series, shapes, found, [] if names else select or ["*"])
     if not names:
         found = _untied(series, found, shapes, notes)
-    if select:
-        found = _selected(found, select)
     with open_checkpoint(series[0]) as first:
         sizes = [real_numbers(first.tensors[name]) for name in found]
     if not sum(sizes):
@@ -127,6 +128,10 @@ def _told_by_name(tensors: Mapping[str, Tensor], notes: list[str]) -> list[str]:
 
 
 def _check_type(name: str, tensor: Tensor, checkpoint: Checkpoint) -> None:
+    if tensor.layout is not torch.strided or tensor.device.type == "meta":
+        raise InputError(
+            f"{_said(checkpoint)}: {name} is sparse or without numbers; allowed: dense tensors"
+        )
     if not (tensor.is_complex() or tensor.is_floating_point()) or tensor.element_size() < 2:
         raise InputError(
             f"{_said(checkpoint)}: {name} is {tensor.dtype}; allowed: floating-point numbers of 16 "
@@ -138,7 +143,7 @@ def _check_others(
     series: Sequence[Checkpoint],
     shapes: Mapping[str, tuple[int, ...]],
     found: Sequence[str],
-    whole: bool,
+    patterns: Sequence[str],
 ) -> set[str]:
     """Compare all checkpoints with the first; names that are anywhere of 64 bits."""
     wide: set[str] = set()
@@ -158,7 +163,7 @@ def _check_others(
                 _check_type(name, tensor, checkpoint)
                 if tensor.dtype in _WIDE:
                     wide.add(name)
-            added = [name for name in other.tensors if name not in shapes] if whole else []
+            added = [n for n in other.tensors if n not in shapes and _matches(n, patterns)]
             added = _told_by_name({name: other.tensors[name] for name in added}, [])
             if added:
                 raise InputError(
@@ -234,7 +239,11 @@ def _selected(found: Sequence[str], select: Sequence[str]) -> list[str]:
                 f"select: no parameter matches {pattern!r}; there are "
                 f"{', '.join(found[:_MOST_NAMED])}, .."
             )
-    return [name for name in found if any(fnmatchcase(name, p) for p in select)]
+    return [name for name in found if _matches(name, select)]
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from sgdwalk.recording.window_families import LEAST_ANALYSED
 from sgdwalk.walks.blocks import position_blocks
 from sgdwalk.walks.checkpoint_file import open_checkpoint
 from sgdwalk.walks.checkpoint_names import Checkpoint
-from sgdwalk.walks.losses import read_losses
+from sgdwalk.walks.losses import losses_at, read_losses
 from sgdwalk.walks.parameters import walking_parameters
 
 LONGEST = 1000  # positions of a window
@@ -29,7 +29,8 @@ _MEMORY = 2**30
 _SHARE = 0.4  # of it for each of the two blocks; the rest is for products
 _BLOCKS, _NARROWEST = 16, 2**16  # of a small network, and parameters of one of its blocks
 _LONG, _TOLD = 2**30, 4  # numbers from which reading takes long, and blocks between words of it
-_CHECKED = 4  # one in so many parameters is compared with displacements themselves
+# One in so many stripes of parameters is compared with displacements themselves.
+_CHECKED, _STRIPE = 8, 2**12
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,16 @@ def read_walk(
             that cannot be mapped and does not fit into memory, or fewer than two positions that
             are finite.
     """
+    table = None if losses is None else read_losses(losses)
     parameters = walking_parameters(series, select, names)
-    notes = list(parameters.notes)
-    steps = np.array([one.step for one in series], np.int64)
-    loss = None
-    if losses is not None:
-        loss, said = read_losses(losses, steps.tolist())
-        notes += said
-    notes += _read_whole(series, memory)
+    whole = _read_whole(series)
+    notes = [*parameters.notes, *whole]
     for line in notes:
         log(line)
+    steps = np.array([one.step for one in series], np.int64)
     width = max(1, int(_SHARE * memory) // (len(series) * parameters.dtype.itemsize))
-    # several, so that one is read while another is used
-    width = min(width, max(parameters.total // _BLOCKS, _NARROWEST))
+    if not whole:  # several, so that one is read while another is used
+        width = min(width, max(parameters.total // _BLOCKS, _NARROWEST))
     blocks = position_blocks(series, parameters, width)
     layers = list(zip(parameters.names, parameters.sizes, strict=True))
 
@@ -103,7 +101,14 @@ def read_walk(
             if done * len(series) > _LONG and done // width % _TOLD == 0:
                 log(f"read {100 * done / parameters.total:.0f} %")
 
-    return _walk(told(), layers, steps, loss, sketch, notes)
+    found = _walk(told(), layers, steps, sketch)
+    loss: np.ndarray | None = None
+    said: list[str] = []
+    if losses is not None and table is not None:
+        loss, said = losses_at(found.steps.tolist(), table, losses)
+    for line in [*found.notes, *said]:
+        log(line)
+    return replace(_with_losses(found, loss), notes=[*notes, *found.notes, *said])
 
 
 def walk_of_positions(
@@ -136,13 +141,26 @@ def walk_of_positions(
     if at.shape != (count,) or at.dtype.kind not in "iu" or at[0] < 0 or (np.diff(at) <= 0).any():
         raise InputError(f"steps: allowed: {count} whole numbers, 0 or more, increasing")
     loss = None if losses is None else np.asarray(losses, dtype=float)
-    if loss is not None and (loss.shape != (count,) or not np.isfinite(loss).all()):
+    if loss is not None and loss.shape != (count,):
         raise InputError(f"losses: shape {loss.shape}; allowed: {count} finite numbers")
-    layers = [("positions", tensor.shape[1])]
-    return _walk([(0, tensor)], layers, at.astype(np.int64), loss, sketch, [])
+    found = _walk([(0, tensor)], [("positions", tensor.shape[1])], at.astype(np.int64), sketch)
+    if loss is not None and not np.isfinite(loss[: len(found.steps)]).all():
+        raise InputError(f"losses: not all are finite; allowed: {count} finite numbers")
+    return _with_losses(found, loss)
 
 
-def _read_whole(series: Sequence[Checkpoint], memory: int) -> list[str]:
+def _with_losses(record: WalkRecord, loss: np.ndarray | None) -> WalkRecord:
+    """With losses at its positions, or more of them."""
+    if loss is None:
+        return record
+    windows = [
+        replace(window, loss=loss[np.searchsorted(record.steps, window.step)])
+        for window in record.windows
+    ]
+    return replace(record, windows=windows)
+
+
+def _read_whole(series: Sequence[Checkpoint]) -> list[str]:
     """What is to be said of files that cannot be mapped.
 
     Raises:
@@ -178,9 +196,7 @@ def _walk(
     blocks: Iterable[tuple[int, Tensor]],
     layers: list[tuple[str, int]],
     steps: np.ndarray,
-    loss: np.ndarray | None,
     k: int,
-    notes: list[str],
 ) -> WalkRecord:
     count, total = len(steps), sum(size for _, size in layers)
     windows = _windows(steps)
@@ -203,15 +219,16 @@ def _walk(
         np.sqrt(sums.from_start[:good]),
         step=steps[:good],
     )
-    found = [
-        _window(chosen[chosen < good], gram, steps, loss)
-        for chosen, gram in zip(windows, sums.grams, strict=True)
-        if np.count_nonzero(chosen < good) > 1
-    ]
+    found: dict[tuple[int, int | None, int], Window] = {}
+    for chosen, gram in zip(windows, sums.grams, strict=True):
+        if np.count_nonzero(chosen < good) > 1:
+            window = _window(chosen[chosen < good], gram, steps)
+            found.setdefault((window.length, window.stride, window.start), window)
     diverged = None if good == count else int(steps[good])
+    notes = []
     if diverged is not None:
-        notes = [*notes, f"step {diverged} is not finite: the walk ends before it"]
-    return WalkRecord(layers, steps[:good], found, path, diverged, notes)
+        notes = [f"step {diverged} is not finite: the walk ends before it"]
+    return WalkRecord(layers, steps[:good], list(found.values()), path, diverged, notes)
 
 
 class _Sums:
@@ -264,14 +281,15 @@ class _Sums:
 
 
 def _gram(block: Tensor, chosen: np.ndarray) -> np.ndarray:
-    """Of the increments of chosen rows: a part is checked, and says what the rest needs."""
-    checked = -(-block.shape[1] // _CHECKED)
-    found = window_gram(_rows(block[:, :checked], chosen))
-    rest = block[:, checked:]
-    if not rest.shape[1]:
-        return found.matrix.numpy()
+    """Of the increments of chosen rows: stripes of a block say what precision all of it needs."""
+    rows = _rows(block, chosen)
+    stripes = rows.shape[1] // (_CHECKED * _STRIPE)
+    if not stripes:
+        return window_gram(rows).matrix.numpy()
+    apart = rows[:, : stripes * _CHECKED * _STRIPE].unflatten(1, (stripes, -1))
+    found = window_gram(apart[:, :, :_STRIPE].flatten(1))
     dtype = torch.float64 if found.float64_products else torch.float32
-    return (found.matrix + plain_gram(_rows(rest, chosen), increments=True, dtype=dtype)).numpy()
+    return plain_gram(rows, increments=True, dtype=dtype).numpy()
 
 
 def _windows(steps: np.ndarray) -> list[np.ndarray]:
@@ -284,7 +302,11 @@ def _windows(steps: np.ndarray) -> list[np.ndarray]:
     every = np.arange(count)
     found = [every]
     if count > LONGEST:
-        found = [*np.array_split(every, -(-count // LONGEST)), every[:: -(-count // LONGEST)]]
+        parts = -(-count // LONGEST)
+        found = np.array_split(every, parts)
+        # by one more if it could not be told from the first by its length, start and stride
+        told = [(len(part), _stride(steps[part])) for part in (every[::parts], found[0])]
+        found += [every[:: parts + (told[0] == told[1])]]
     apart = np.diff(steps)
     edges = np.flatnonzero(np.diff(apart)) + 1
     if not edges.size:
@@ -296,20 +318,23 @@ def _windows(steps: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _window(
-    chosen: np.ndarray, gram: np.ndarray, steps: np.ndarray, loss: np.ndarray | None
-) -> Window:
+def _window(chosen: np.ndarray, gram: np.ndarray, steps: np.ndarray) -> Window:
     at, count = steps[chosen], len(chosen)
-    apart = np.unique(np.diff(at))
     return Window(
         length=count,
-        stride=int(apart[0]) if len(apart) == 1 else None,
+        stride=_stride(at),
         start=int(at[0]),
         gram=gram[: count - 1, : count - 1],
-        loss=None if loss is None else loss[chosen],
+        loss=None,
         step=at,
         probe_loss=None,
     )
+
+
+def _stride(at: np.ndarray) -> int | None:
+    """Steps between positions at some steps; None where these differ."""
+    apart = np.unique(np.diff(at))
+    return int(apart[0]) if len(apart) == 1 else None
 
 
 def _first_bad(norms: np.ndarray) -> int:
