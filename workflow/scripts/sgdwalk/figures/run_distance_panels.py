@@ -17,6 +17,7 @@ ALONE = {"seed": "seed", "learning_rate": "learning rate", "batch_size": "batch 
 WALKS = {"walk": "walks from elsewhere"}
 _CALLED = ALONE | WALKS
 MOST = 6  # pairs with a colour and a line in the legend of their own
+_LETTERS = 12  # of the name of a walk
 _BAND: style.Look = {"alpha": 0.2, "lw": 0}
 
 
@@ -76,7 +77,7 @@ def draw_distances(axis: Axes, pairs: Sequence[PairDistances], name: str) -> Non
     for pair, colour in zip(drawn, colours, strict=True):
         own, after = "C0" if many else colour, pair.step > 0
         look: style.Look = {"color": own, "lw": 0.7 if many else 1.2}
-        step, label = pair.step[after], None if many else pair.differ[name]
+        step, label = pair.step[after], None if many else _values(pair, name)
         axis.plot(step, pair.distance[after], label=label, **look)
         ends = (pair.distance_low[after], pair.distance_high[after])
         axis.fill_between(step, *ends, color=own, **_BAND)
@@ -91,6 +92,13 @@ def draw_distances(axis: Axes, pairs: Sequence[PairDistances], name: str) -> Non
     axis.set(xscale="log", yscale="log", xlabel="step", ylabel="distance (parameter)")
     style.make_headroom(axis, 0.45)
     axis.legend(loc="upper left", ncols=2, title=_CALLED[name], fontsize=6, title_fontsize=6)
+
+
+def _values(pair: PairDistances, name: str) -> str:
+    """What two runs differ in; names of walks may be long."""
+    if name in ALONE:
+        return pair.differ[name]
+    return " / ".join(style.shortened(run, _LETTERS) for run in (pair.run_a, pair.run_b))
 
 
 def draw_cosines(axis: Axes, families: Mapping[str, Sequence[PairDistances]]) -> None:

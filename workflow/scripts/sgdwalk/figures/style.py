@@ -187,6 +187,11 @@ def guide(axis: Axes, exponent: float, x: ArrayLike, y: float, label: str) -> No
     axis.annotate(label, (at[-1], line[-1]), fontsize=6.5, color="0.4", va="center", ha="left")
 
 
+def shortened(name: str, most: int) -> str:
+    """A name for a place with room for so many letters."""
+    return name if len(name) <= most else f"{name[: most - 1]}\u2026"
+
+
 def message(axis: Axes, text: str) -> None:
     """Say in an otherwise empty panel why it is empty."""
     axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color="0.4")

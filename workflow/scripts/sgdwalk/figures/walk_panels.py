@@ -11,6 +11,7 @@ from sgdwalk.diffusion.run import RunDiffusion
 from sgdwalk.diffusion.window import WindowDiffusion
 from sgdwalk.figures import style
 
+_LETTERS = 16  # of a name below an axis
 _SPREAD = 0.3  # of the regimes of a walk about its place on the axis
 
 
@@ -29,7 +30,7 @@ def draw_msd_of_walks(axis: Axes, walks: Mapping[str, WindowDiffusion]) -> None:
     for (name, window), colour in zip(walks.items(), style.colours(len(walks)), strict=True):
         marker = "." if window.lags.size < 60 else ""
         axis.plot(window.lags, window.msd / window.msd[0], color=colour, marker=marker, label=name)
-    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel="MSD / MSD at the first lag")
+    axis.set(xscale="log", yscale="log", xlabel=style.LAG, ylabel="MSD over its first value")
 
 
 def draw_local_exponents_of_walks(axis: Axes, walks: Mapping[str, WindowDiffusion]) -> None:
@@ -55,6 +56,7 @@ def draw_exponents_of_walks(axis: Axes, walks: Mapping[str, WindowDiffusion]) ->
             axis.plot([x, x], [null.low, null.high], **style.NULL_BAR)
             style.interval_bars(axis, [x], [exponent], color=colour, marker="o", ms=3)
     style.null_line(axis, 1)
-    axis.set_xticks(np.arange(len(walks)), list(walks), rotation=20, ha="right")
+    names = [style.shortened(name, _LETTERS) for name in walks]
+    axis.set_xticks(np.arange(len(walks)), names, rotation=20, ha="right")
     axis.set_xlim(-0.6, len(walks) - 0.4)
     axis.set_ylabel("exponents, 95 %")
