@@ -105,3 +105,50 @@ def test_what_is_no_series_is_refused(tmp_path):
     refused("no number in the name of .*best.pt", str(tmp_path / "all" / "*.pt"))
     touch(tmp_path, "b/x1.pt", "b/y1.pt")
     refused("x1.pt and .*y1.pt are both of step 1", str(tmp_path / "b" / "*.pt"))
+
+
+def test_shards_of_several_positions_in_one_folder(tmp_path):
+    for step in (5, 10):
+        touch(tmp_path, *(f"v1.5-step{step}-0000{i}-of-00002.safetensors" for i in (1, 2)))
+    for pattern in ("*", "*.safetensors", ""):
+        found = checkpoint_series(str(tmp_path / pattern))
+        assert steps(found) == [5, 10]
+        assert [len(one.paths) for one in found] == [2, 2]
+    for step in (5, 10):
+        touch(tmp_path, f"v1.5-step{step}.safetensors.index.json")
+    found = checkpoint_series(str(tmp_path / "*"))
+    assert steps(found) == [5, 10]
+    assert [one.paths[0][-11:] for one in found] == [".index.json"] * 2
+
+
+def test_names_that_sound_like_shards_or_states_are_those_of_models(tmp_path):
+    touch(tmp_path / "a", "lora_rank8_step1.pt", "lora_rank8_step2.pt")
+    touch(tmp_path / "b", "random_init_1.pt", "random_init_2.pt", "optimizer_1.pt")
+    touch(tmp_path / "c", "part-1-of-3.pt", "part-2-of-3.pt")
+    for folder in "ab":
+        assert steps(checkpoint_series(str(tmp_path / folder / "*.pt"))) == [1, 2]
+    assert steps(checkpoint_series(str(tmp_path / "c" / "*.pt"), r"part-(\d+)")) == [1, 2]
+
+
+def test_a_file_without_number_among_others_is_not_of_its_folders_step(tmp_path):
+    touch(tmp_path / "run7", "step10.pt", "step20.pt", "best.pt")
+    refused("no number in the name of .*best.pt", str(tmp_path / "run7" / "*.pt"))
+
+
+def test_steps_of_a_list_are_whole(tmp_path):
+    touch(tmp_path, "a.pt", "b.pt")
+    refused("0.5; allowed: whole numbers", str(tmp_path / "*.pt"), [0.5, 1])
+
+
+def test_rows_of_a_table_are_found_by_the_end_of_a_path(tmp_path):
+    touch(tmp_path, "one/model.pt", "two/model.pt")
+    table = tmp_path / "steps.csv"
+    pattern = str(tmp_path / "*" / "model.pt")
+    table.write_text("file,step\ntwo/model.pt,1\none/model.pt,2\n")
+    found = checkpoint_series(pattern, str(table))
+    assert [(one.step, one.paths[0][-12:]) for one in found] == [
+        (1, "two/model.pt"),
+        (2, "one/model.pt"),
+    ]
+    table.write_text("step,file\n1,two/model.pt\n2\n")
+    refused("no row of .*one/model.pt", pattern, str(table))

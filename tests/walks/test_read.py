@@ -1,8 +1,11 @@
 """Walks of checkpoints against float64 arithmetic on their positions, and against the recorder."""
 
+import argparse
 import json
 import pickle
+import resource
 import zipfile
+from contextlib import contextmanager
 
 import cases
 import numpy as np
@@ -16,8 +19,12 @@ from sgdwalk.errors import InputError
 from sgdwalk.recording.recorder import TrajectoryRecorder
 from sgdwalk.recording.sketch import Sketch
 from sgdwalk.recording.trajectory import Trajectory
+from sgdwalk.walks import blocks
+from sgdwalk.walks import read as read_module
+from sgdwalk.walks.checkpoint_file import open_checkpoint
 from sgdwalk.walks.checkpoint_names import checkpoint_series
 from sgdwalk.walks.file import write as write_walk
+from sgdwalk.walks.parameters import walking_parameters
 from sgdwalk.walks.read import LONGEST, read_walk, walk_of_positions
 
 KINDS = [".pt", "legacy.pt", "wrapped:model.pt", "wrapped:state_dict.pt", ".safetensors", ".npz"]
@@ -365,3 +372,175 @@ def test_bad_arrays_are_one_line(arguments, said):
     with pytest.raises(InputError, match=said) as error:
         walk_of_positions(*arguments)
     assert "\n" not in str(error.value)
+
+
+def save_all(folder, contents):
+    for i, content in enumerate(contents):
+        torch.save(content, folder / f"{i}.pt")
+    return str(folder / "*.pt")
+
+
+def test_state_dicts_of_parameters_with_extra_states(tmp_path):
+    draw = torch.Generator().manual_seed(0)
+    walk = [{"w": torch.randn(3, generator=draw), "b": torch.ones(2) * i} for i in range(4)]
+    more = {"norm._extra_state": None, "scale._extra_state": {"amax": [1.0]}}
+    pattern = save_all(
+        tmp_path, [{**{n: torch.nn.Parameter(t) for n, t in s.items()}, **more} for s in walk]
+    )
+    found = read(pattern)
+    assert found.layers == [("w", 3), ("b", 2)]
+    moved = increments(walk, ["w", "b"])
+    assert found.windows[0].gram == pytest.approx(moved @ moved.T, rel=1e-5, abs=1e-6)
+
+
+def test_a_model_beside_more_tensors_than_there_are_other_things(tmp_path):
+    beside = {"rng": torch.ones(9), "cuda_rng": torch.ones(9), "ema_decay": torch.ones(1)}
+    pattern = save_all(tmp_path, [{"model": {"w": torch.ones(2) * i}, **beside} for i in range(3)])
+    assert read(pattern).layers == [("w", 2)]
+
+
+def test_tensors_without_numbers_of_their_own_are_refused_by_name(tmp_path):
+    sparse, meta = torch.ones(3, 3).to_sparse(), torch.empty(3, device="meta")
+    for name, tensor in {"sparse": sparse, "meta": meta}.items():
+        (tmp_path / name).mkdir()
+        pattern = save_all(tmp_path / name, [{name: tensor, "b": torch.ones(2)}] * 2)
+        refused(f"0.pt: {name} is sparse or without numbers", pattern)
+
+
+def test_numbers_that_numpy_does_not_know_are_refused_by_name(tmp_path):
+    for i in range(2):
+        np.savez(tmp_path / f"{i}.npz", a=np.zeros(3, "V2"), b=np.ones(2))
+    refused(r"0.npz: a is \|V2", str(tmp_path / "*.npz"))
+
+
+def test_what_needs_code_is_named(tmp_path):
+    content = {"model": {"w": torch.ones(2)}, "args": argparse.Namespace(lr=0.1)}
+    refused(r"\(argparse.Namespace\)", save_all(tmp_path, [content] * 2))
+
+
+def test_a_part_may_differ_elsewhere(tmp_path):
+    walk = [{"head.w": torch.randn(3), "b": torch.ones(1 + i)} for i in range(3)]
+    walk[1]["new"] = torch.ones(4)
+    del walk[2]["b"]
+    pattern = save_all(tmp_path, walk)
+    assert read(pattern, select=["head.*"]).layers == [("head.w", 3)]
+    refused(r"1.pt: b is \(2,\), and \(1,\)", pattern)
+    refused("1.pt: parameter new", pattern, select=["[hn]e*"])
+
+
+def test_the_tied_part_of_a_walk_is_there(tmp_path):
+    tensors = [torch.randn(6) for _ in range(3)]
+    pattern = save_all(tmp_path, [{"embed.w": t, "head.w": t} for t in tensors])
+    assert read(pattern, select=["head.*"]).layers == [("head.w", 6)]
+
+
+def test_losses_of_a_walk_that_ends_early_are_those_up_to_there(tmp_path):
+    walk = states(5)
+    walk[4]["layer.bias"][0] = torch.nan
+    table = tmp_path / "losses.csv"
+    table.write_text("step,loss\n0,5\n10,4\n20,3\n30,2\n40,nan\n40,nan\n")
+    found = read(write(tmp_path / "s", walk, ".pt"), losses=table)
+    assert found.windows[0].loss.tolist() == [5, 4, 3, 2]
+    assert found.notes == ["step 40 is not finite: the walk ends before it"]
+    places = np.array([[0.0], [1.0], [np.nan]])
+    assert walk_of_positions(places, losses=[2, 1, np.nan]).windows[0].loss.tolist() == [2, 1]
+    with pytest.raises(InputError, match="3 finite numbers"):
+        walk_of_positions(places, losses=[2, np.inf, 1])
+
+
+@pytest.mark.parametrize("count", [LONGEST + 200, LONGEST + 201, LONGEST + 500])
+@pytest.mark.parametrize("kind", ["unequal", "halves"])
+def test_windows_of_long_unequal_walks_are_told_apart_in_files(tmp_path, count, kind):
+    at = np.arange(count)
+    steps = np.cumsum(1 + at % 7) if kind == "unequal" else at + 9 * np.maximum(0, at - count // 2)
+    walk = np.random.default_rng(0).standard_normal((count, 2)).cumsum(axis=0)
+    write_walk(tmp_path / "walk.h5", walk_of_positions(walk, steps), {})
+    windows = Trajectory(tmp_path / "walk.h5").windows
+    assert len({(w.length, w.stride, w.start) for w in windows}) == len(windows) >= 3
+    for window in windows:
+        moved = np.diff(walk[np.searchsorted(steps, window.step)], axis=0)
+        assert window.gram == pytest.approx(moved @ moved.T)
+    assert max(w.step[-1] - w.step[0] for w in windows) > 0.99 * (steps[-1] - steps[0])
+
+
+def test_files_are_not_kept_open(tmp_path):
+    for i in range(80):
+        np.savez(tmp_path / f"{i}.npz", **{f"w{j}": np.full(3, float(i + j)) for j in range(10)})
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (60, before[1]))
+    try:
+        found = read(str(tmp_path / "*.npz"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert found.windows[0].gram == pytest.approx(np.full((79, 79), 30.0))
+
+
+@pytest.mark.parametrize("kind", ["legacy.pt", "compressed.npz"])
+def test_files_that_are_read_whole_are_read_once_if_memory_allows(tmp_path, kind, monkeypatch):
+    pattern, opened = write(tmp_path / "s", states(4), kind), []
+
+    @contextmanager
+    def counted(checkpoint):
+        opened.append(checkpoint.step)
+        with open_checkpoint(checkpoint) as found:
+            yield found
+
+    monkeypatch.setattr(blocks, "open_checkpoint", counted)
+    monkeypatch.setattr(read_module, "_NARROWEST", 1)  # as of a large network
+    read(pattern)
+    assert opened == [0, 10, 20, 30]
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_is_named(tmp_path):
+    series = checkpoint_series(write(tmp_path / "s", states(3), ".safetensors"))
+    parts = blocks.position_blocks(series, walking_parameters(series), width=4)
+    next(parts)
+    path = tmp_path / "s" / "step10.safetensors"
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match=r"step10.safetensors: has become shorter"):
+        list(parts)
+
+
+@pytest.mark.parametrize("kind", [".pt", ".npz", "legacy.pt"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_numbers_of_other_widths_from_any_place(tmp_path, kind, dtype):
+    walk = states(8, dtype=dtype)
+    for state in walk:
+        state["head.weight"] = state["head.weight"].T.contiguous().T  # not as it lies in memory
+    found = read(write(tmp_path / "s", walk, kind), memory=900)
+    moved = increments(walk, [name for name, _ in found.layers])
+    rel = 1e-12 if dtype == torch.float64 else 1e-5
+    assert found.windows[0].gram == pytest.approx(moved @ moved.T, rel=rel, abs=rel)
+
+
+def test_a_part_of_the_parameters_that_folds_back_is_seen():
+    draw = np.random.default_rng(0)
+    count, width = 200, 2**16
+    walk = 1e-3 * draw.standard_normal((count, width), dtype=np.float32).cumsum(axis=0)
+    swinging = draw.standard_normal(width // 2, dtype=np.float32)
+    walk[1::2, width // 2 :] += 10 * swinging  # the others only walk
+    gram = walk_of_positions(walk).windows[0].gram
+    sums = np.zeros((count, count))
+    sums[1:, 1:] = gram.cumsum(0).cumsum(1)
+    own = sums.diagonal()
+    exact = cases.exact_msd(walk.astype(float))
+    found = own + own[:, None] - 2 * sums
+    got = np.array([found.diagonal(lag).mean() for lag in range(1, count)])
+    assert got == pytest.approx(exact, rel=1e-5)
+
+
+def test_threads_share_the_work_and_are_given_back():
+    walk = np.random.default_rng(0).standard_normal((30, 2**18), dtype=np.float32).cumsum(axis=0)
+    before = torch.get_num_threads()
+    found = {}
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found[threads] = walk_of_positions(walk, sketch=64)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    one, other = found[1], found[3]
+    assert one.windows[0].gram == pytest.approx(other.windows[0].gram, rel=1e-5, abs=1)
+    assert one.sketch.increments.tolist() == other.sketch.increments.tolist()
+    assert one.sketch.norms.tolist() == other.sketch.norms.tolist()

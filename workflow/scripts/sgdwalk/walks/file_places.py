@@ -59,8 +59,9 @@ def _mappings(paths: Iterable[str]) -> list[tuple[int, int, int, str]]:
     files = {os.path.realpath(path): path for path in paths}
     found = []
     for line in _MAPS.read_text(encoding="utf-8", errors="replace").splitlines():
-        addresses, _, offset, _, _, *name = line.split(None, 5)
-        if name and name[0] in files:
-            start, stop = (int(end, 16) for end in addresses.split("-"))
-            found.append((start, stop, int(offset, 16), files[name[0]]))
+        if line.endswith(tuple(files)):
+            addresses, _, offset, _, _, name = line.split(None, 5)
+            if name in files:
+                start, stop = (int(end, 16) for end in addresses.split("-"))
+                found.append((start, stop, int(offset, 16), files[name]))
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +29,7 @@ LONGEST = 1000  # positions of a window
 SKETCH = 1024  # numbers
 _MEMORY = 2**30
 _SHARE = 0.4  # of it for each of the two blocks; the rest is for products
-_BLOCKS, _NARROWEST = 16, 2**16  # of a small network, and parameters of one of its blocks
+_BLOCKS, _NARROWEST = 8, 2**16  # of a small network, and parameters of one of its blocks
 _LONG, _TOLD = 2**30, 4  # numbers from which reading takes long, and blocks between words of it
 # One in so many stripes of parameters is compared with displacements themselves.
 _CHECKED, _STRIPE = 8, 2**12
@@ -200,9 +202,10 @@ def _walk(
 ) -> WalkRecord:
     count, total = len(steps), sum(size for _, size in layers)
     windows = _windows(steps)
-    sums = _Sums(windows, count, total, k)
-    for place, block in blocks:
-        sums.add(place, block)
+    with _own_threads() as threads, ThreadPoolExecutor(threads) as pool:
+        sums = _Sums(windows, count, total, k, threads)
+        for place, block in blocks:
+            sums.add(place, block, pool)
     norms = np.sqrt(sums.squares)
     good = _first_bad(norms) if sums.starts else 0
     if good < 2:
@@ -231,6 +234,23 @@ def _walk(
     return WalkRecord(layers, steps[:good], list(found.values()), path, diverged, notes)
 
 
+@contextmanager
+def _own_threads() -> Iterator[int]:
+    """As many threads as torch may use, of which each then works alone.
+
+    Torch's own wait for each other in every small operation, which takes long while others have the
+    processors, such as the thread that reads.
+    """
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")  # that no thread takes it back while others go on
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+
+
 class _Sums:
     """What is added up over blocks of parameters.
 
@@ -239,6 +259,7 @@ class _Sums:
         count: T, positions.
         total: P, parameters.
         k: numbers of the sketch.
+        threads: that share the work.
 
     Attributes:
         grams: (n - 1, n - 1) inner products of the increments of each window.
@@ -249,35 +270,53 @@ class _Sums:
         starts: whether that is finite.
     """
 
-    def __init__(self, windows: Sequence[np.ndarray], count: int, total: int, k: int):
+    def __init__(self, windows: Sequence[np.ndarray], count: int, total: int, k: int, threads: int):
         self._windows, self._total, self._k = windows, total, k
         self.grams = [np.zeros((len(chosen) - 1, len(chosen) - 1)) for chosen in windows]
         self.squares, self.from_start = np.zeros(count - 1), np.zeros(count)
         self.sketches, self.start = np.zeros((count - 1, k)), np.zeros(k)
         self.starts = True
-        self._buckets: dict[torch.dtype, Buckets] = {}
+        self._rows = [rows for rows in np.array_split(np.arange(count - 1), threads) if len(rows)]
+        self._start_buckets = self._made(torch.float64)
+        self._row_buckets: list[Buckets] = []
 
-    def add(self, place: int, block: Tensor) -> None:
+    def add(self, place: int, block: Tensor, pool: Executor) -> None:
         """Add positions (T, B) of parameters from a place on."""
-        for chosen, gram in zip(self._windows, self.grams, strict=True):
-            gram += _gram(block, chosen)
+        if not self._row_buckets:
+            self._row_buckets = [self._made(block.dtype) for _ in self._rows]
+        width = max(_NARROWEST, -(-block.shape[1] // len(self._rows)))
+        products = [
+            (gram, pool.submit(_gram, part, chosen))
+            for chosen, gram in zip(self._windows, self.grams, strict=True)
+            for part in block.split(width, dim=1)
+        ]
+        added = [
+            pool.submit(self._add_rows, rows, place, block, buckets)
+            for rows, buckets in zip(self._rows, self._row_buckets, strict=True)
+        ]
         self.starts = self.starts and bool(torch.isfinite(block[0]).all())
-        self.start += self._sketched(block[0].double(), place)
+        self.start += _sketched(self._start_buckets, block[0].double(), place)
+        for gram, found in products:
+            gram += found.result()
+        for rows_added in added:
+            rows_added.result()
+
+    def _add_rows(self, rows: np.ndarray, place: int, block: Tensor, buckets: Buckets) -> None:
         moved = torch.empty_like(block[0])
-        for row in range(len(block) - 1):
+        for row in rows.tolist():
             torch.sub(block[row + 1], block[0], out=moved)
             self.from_start[row + 1] += float(row_norms(moved[None])[0]) ** 2
             torch.sub(block[row + 1], block[row], out=moved)
             self.squares[row] += float(row_norms(moved[None])[0]) ** 2
-            self.sketches[row] += self._sketched(moved, place)
+            self.sketches[row] += _sketched(buckets, moved, place)
 
-    def _sketched(self, part: Tensor, place: int) -> np.ndarray:
-        if part.dtype not in self._buckets:
-            made = Buckets(self._total, self._k, SKETCH_SEED, part.dtype, part.device)
-            self._buckets[part.dtype] = made
-        buckets = self._buckets[part.dtype]
-        buckets.add(part, place)
-        return buckets.take().double().numpy()
+    def _made(self, dtype: torch.dtype) -> Buckets:
+        return Buckets(self._total, self._k, SKETCH_SEED, dtype, torch.device("cpu"))
+
+
+def _sketched(buckets: Buckets, part: Tensor, place: int) -> np.ndarray:
+    buckets.add(part, place)
+    return buckets.take().double().numpy()
 
 
 def _gram(block: Tensor, chosen: np.ndarray) -> np.ndarray:
