@@ -492,6 +492,18 @@ def test_files_that_are_read_whole_are_read_once_if_memory_allows(tmp_path, kind
     assert opened == [0, 10, 20, 30]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_files_that_are_larger_than_memory_are_read_as_others(tmp_path, dtype, monkeypatch):
+    monkeypatch.setattr(blocks, "free_host_memory", lambda: 0)
+    walk = states(6, dtype=dtype)
+    pattern = write(tmp_path / "s", walk, ".safetensors")
+    before = state_of_files(tmp_path)
+    found = read(pattern, memory=900)
+    assert state_of_files(tmp_path) == before
+    moved = increments(walk, [name for name, _ in found.layers])
+    assert found.windows[0].gram == pytest.approx(moved @ moved.T, rel=1e-5, abs=1e-5)
+
+
 def test_a_file_that_becomes_shorter_while_it_is_read_is_named(tmp_path):
     series = checkpoint_series(write(tmp_path / "s", states(3), ".safetensors"))
     parts = blocks.position_blocks(series, walking_parameters(series), width=4)

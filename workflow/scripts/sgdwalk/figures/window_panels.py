@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -12,7 +12,6 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from sgdwalk.figures import style
 from sgdwalk.fits.estimate import Estimate
-from sgdwalk.geometry.window import WindowGeometry
 
 
 class Placed(Protocol):
@@ -21,6 +20,14 @@ class Placed(Protocol):
     @property
     def start(self) -> int:
         """Steps taken before."""
+
+
+class Incomplete(Protocol):
+    """Whatever says what it lacks."""
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Reasons by what is not there."""
 
 
 P = TypeVar("P", bound=Placed)
@@ -78,7 +85,7 @@ def run_title(run: str, diverged_at: int | None, warning: str | None = None) -> 
     return title if warning is None else f"{title}\n{warning}"
 
 
-def without_losses(windows: Sequence[WindowGeometry]) -> bool:
+def without_losses(windows: Sequence[Incomplete]) -> bool:
     """Whether there are windows, and none of them has losses: a walk from elsewhere may not."""
     return bool(windows) and all("losses" in window.missing for window in windows)
 

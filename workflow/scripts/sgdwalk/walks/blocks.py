@@ -6,6 +6,7 @@ blocks, however many checkpoints there are and however large.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,13 @@ import torch
 from torch import Tensor
 
 from sgdwalk.errors import InputError
+from sgdwalk.recording.room import free_host_memory
 from sgdwalk.walks.checkpoint_file import open_checkpoint
 from sgdwalk.walks.checkpoint_names import Checkpoint
-from sgdwalk.walks.file_places import Place, places_of
+from sgdwalk.walks.file_places import FilePlace, places_of
 from sgdwalk.walks.parameters import Parameters
 
+_CACHED = 0.5  # of the free memory that read files may take
 _CHUNK = 2**20  # numbers that are read at a time where they are converted
 
 
@@ -60,7 +63,9 @@ class _Files:
     def __init__(self, series: Sequence[Checkpoint], parameters: Parameters):
         self._series, self._names = series, parameters.names
         self._ends = list(accumulate(parameters.sizes))
-        self._places: dict[int, dict[str, Place]] = {}
+        self._places: dict[int, dict[str, FilePlace]] = {}
+        size = sum(os.path.getsize(path) for checkpoint in series for path in checkpoint.paths)
+        self._large = size > _CACHED * free_host_memory()
 
     def fill(self, buffer: Tensor, place: int) -> Tensor:
         """Read parameters from a place on into a buffer (T, B), of all checkpoints."""
@@ -75,7 +80,7 @@ class _Files:
                     if where.path not in files:
                         file = opened.enter_context(open(where.path, "rb", buffering=0))
                         files[where.path] = file
-                    _read(files[where.path], where, first, part)
+                    _read(files[where.path], where, first, part, self._large)
         return block
 
     def _found(self, number: int, place: int, row: Tensor) -> bool:
@@ -103,16 +108,24 @@ class _Files:
                 return
 
 
-def _read(file: FileIO, place: Place, first: int, part: Tensor) -> None:
-    """Read numbers of a tensor, from one on, into a part of a row."""
-    file.seek(place.offset + first * place.dtype.itemsize)
+def _read(file: FileIO, place: FilePlace, first: int, part: Tensor, forgotten: bool) -> None:
+    """Read numbers of a tensor, from one on, into a part of a row.
+
+    The system keeps what was read. Where that is more than it has room for, finding room takes it
+    longer than reading does: such parts are `forgotten`.
+    """
+    start = place.offset + first * place.dtype.itemsize
+    file.seek(start)
     if part.dtype == place.dtype:
         _read_bytes(file, part)
-        return
-    raw = torch.empty(min(_CHUNK, len(part)), dtype=place.dtype)
-    for piece in part.split(_CHUNK):
-        _read_bytes(file, raw[: len(piece)])
-        piece.copy_(raw[: len(piece)])
+    else:
+        raw = torch.empty(min(_CHUNK, len(part)), dtype=place.dtype)
+        for piece in part.split(_CHUNK):
+            _read_bytes(file, raw[: len(piece)])
+            piece.copy_(raw[: len(piece)])
+    if forgotten:
+        size = len(part) * place.dtype.itemsize
+        os.posix_fadvise(file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
 
 
 def _read_bytes(file: FileIO, into: Tensor) -> None:

@@ -18,7 +18,7 @@ _MAPS = Path("/proc/self/maps")  # of Linux
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """Where the numbers of a tensor lie, one after the other.
 
     Attributes:
@@ -32,7 +32,7 @@ class Place:
     dtype: torch.dtype
 
 
-def places_of(tensors: Mapping[str, Tensor], paths: Iterable[str]) -> dict[str, Place]:
+def places_of(tensors: Mapping[str, Tensor], paths: Iterable[str]) -> dict[str, FilePlace]:
     """Places of those tensors that are mapped from one of some files as they are, without gaps.
 
     Args:
@@ -48,7 +48,7 @@ def places_of(tensors: Mapping[str, Tensor], paths: Iterable[str]) -> dict[str, 
         first, size = real.data_ptr(), real.numel() * real.element_size()
         for start, stop, offset, path in mapped:
             if start <= first and first + size <= stop:
-                found[name] = Place(path, first - start + offset, real.dtype)
+                found[name] = FilePlace(path, first - start + offset, real.dtype)
     return found
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sgdwalk.errors import InputError
 from sgdwalk.recording.gram import plain_gram, row_norms, window_gram
+from sgdwalk.recording.room import free_host_memory, gigabytes
 from sgdwalk.recording.sketch import Buckets
 from sgdwalk.recording.sketched_path import SketchedPath
 from sgdwalk.recording.trajectory import Window
@@ -172,26 +173,17 @@ def _read_whole(series: Sequence[Checkpoint]) -> list[str]:
         size = first.whole
     if not size:
         return []
-    free = _available()
+    free = free_host_memory()
     if size > free:
         raise InputError(
             f"{series[0].paths[0]}: cannot be mapped (compressed, or of an old format) and needs "
-            f"{size / 1e9:.3g} GB of memory, of which {free / 1e9:.3g} GB are free; allowed: one "
-            "that can, such as .safetensors"
+            f"{gigabytes(size)} of memory, of which {gigabytes(free)} are free; allowed: one that "
+            "can, such as .safetensors"
         )
     return [
         f"files cannot be mapped (compressed, or of an old format): they are read whole, one at a "
-        f"time, in {size / 1e9:.3g} GB of memory"
+        f"time, in {gigabytes(size)} of memory"
     ]
-
-
-def _available() -> int:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            line = next(line for line in file if line.startswith("MemAvailable"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        return 2**63
 
 
 def _walk(
