@@ -1,7 +1,8 @@
 """What the server says about jobs, and what this profile remembers of them.
 
-Everything it remembers lies in .snakemake/pbs: one file per submitted job, the exit records that
-jobs write themselves, and the server's last answer, shared by all status checks of a round.
+Everything it remembers lies in .snakemake/pbs: one file per submitted job, in `jobs` and, with its
+outcome, in `ended`; the exit records that jobs write themselves; and the server's last answer,
+shared by all status checks of a round.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STATE = Path(".snakemake/pbs")
@@ -21,6 +22,8 @@ QUERY_SECONDS = 20
 # qstat's exit codes where the server did answer: jobs it does not know, or knows as history only,
 # or of which it keeps no history.
 _ANSWERED = (0, 35, 36, 153)
+# Nobody asks after a job that has been gone for so long: its snakemake is gone too.
+_FORGOTTEN_SECONDS = 3600
 _WAITING = {"Q", "H", "W", "T", "S", "U", "M"}
 _ALIVE = _WAITING | {"R", "E", "B"}
 
@@ -44,25 +47,29 @@ def kind() -> str:
 # --- jobs ------------------------------------------------------------------------------------
 
 
-def job_file(job_id: str) -> Path:
-    """Where a job is remembered."""
-    return STATE / "jobs" / f"{number(job_id)}.json"
+def job_file(job_id: str, folder: str = "jobs") -> Path:
+    """Where a job is remembered; of several, where all of them are."""
+    return STATE / folder / ("+".join(map(number, job_id.split("+"))) + ".json")
 
 
 def remember(job: dict) -> None:
-    """Write down what is known of a job."""
-    write(job_file(job["id"]), job)
+    """Write down what is known of a job; with its outcome, out of the way of those without."""
+    if "outcome" in job:
+        write(job_file(job["id"], "ended"), job)
+        job_file(job["id"]).unlink(missing_ok=True)
+    else:
+        write(job_file(job["id"]), job)
 
 
 def remembered(job_id: str) -> dict:
     """What is known of a job; of one that is not known, its id."""
-    return read(job_file(job_id)) or {"id": job_id}
+    return read(job_file(job_id)) or read(job_file(job_id, "ended")) or {"id": job_id}
 
 
 def unfinished() -> list[dict]:
     """Jobs without an outcome."""
     jobs = (read(path) for path in sorted((STATE / "jobs").glob("*.json")))
-    return [job for job in jobs if job and "outcome" not in job]
+    return [job for job in jobs if job and "outcome" not in job and "follows" not in job]
 
 
 def record(job: dict) -> int | None:
@@ -101,18 +108,19 @@ def state(job: dict, poll_seconds: float) -> tuple[dict | None, float | None]:
 
     Returns:
         Its attributes (empty if the server does not know it), or None if the server does not
-        answer; and since when it has not answered.
+        answer; and since when it has not answered, or the job has not been queued or running.
     """
     with _locked():
         answer = read(STATE / "answer.json") or {"time": 0, "asked": []}
         if time.time() - answer["time"] >= poll_seconds:
             answer = _ask(unfinished() or [job], job.get("server") or kind(), answer)
             write(STATE / "answer.json", answer)
+            _forget(answer)
     if answer["jobs"] is None:
         return None, answer["silent_since"]
     if number(job["id"]) not in answer["asked"]:
         return {"job_state": "Q"}, None  # submitted since
-    return answer["jobs"].get(number(job["id"]), {}), None
+    return answer["jobs"].get(number(job["id"]), {}), answer["gone"].get(number(job["id"]))
 
 
 def alive(attributes: dict) -> bool:
@@ -124,8 +132,20 @@ def alive(attributes: dict) -> bool:
 def _locked() -> Iterator[None]:
     STATE.mkdir(parents=True, exist_ok=True)
     with open(STATE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        # without it the server is asked twice: some file systems have no locks
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _forget(answer: dict) -> None:
+    """Put away jobs that have been gone for long: no snakemake asks after them any more."""
+    for job in unfinished():
+        since = answer["gone"].get(number(job["id"]), answer["time"])
+        patience = job.get("patience_seconds", 0)
+        if answer["time"] - since > _FORGOTTEN_SECONDS + patience:
+            outcome = "success" if record(job) == 0 else "failed"
+            remember({**job, "outcome": outcome, "reason": "ended, and nobody asked"})
 
 
 def _ask(jobs: list[dict], server: str, before: dict) -> dict:
@@ -144,14 +164,18 @@ def _ask(jobs: list[dict], server: str, before: dict) -> dict:
             answer["history"] = not found
     else:
         found = _blocks(_qstat("-f", *ids))
-    answer["jobs"] = found
+    answer["jobs"], gone = found, before.get("gone", {})
     if found is None:
-        answer["silent_since"] = before.get("silent_since") or now
+        answer["silent_since"], answer["gone"] = before.get("silent_since") or now, gone
+    else:
+        away = [i for i in answer["asked"] if not alive(found.get(i, {}))]
+        answer["gone"] = {i: gone.get(i, now) for i in away}
     return answer
 
 
 def _openpbs(ids: list[str], history: bool) -> dict | None:
-    words = ["-x"] if history else []
+    # without -E some versions print the first job alone
+    words = ["-x", "-E"] if history else ["-E"]
     output = _qstat(*words, "-f", "-F", "json", *ids)
     if not output or not output.strip():
         return output if output is None else {}

@@ -2,12 +2,15 @@
 """qsub, qstat and qdel of a server that is a folder; jobs run as processes of this machine.
 
 The folder (in the environment variable FAKE_PBS) holds jobs/<number>.json, which tests may edit,
-and settings.json: ``dialect`` (openpbs or torque), ``history``, ``away``. Every call is logged.
-What it answers is what an OpenPBS 23.06 server and Torque's manual say.
+and settings.json: ``dialect`` (openpbs or torque), ``history``, ``away``, ``first_only`` (qstat as
+in OpenPBS's current master), ``refuse`` (an exit code of qsub), ``most`` (jobs of a user) and
+``cores`` (of the largest node). Every call is logged. What it answers is what OpenPBS servers,
+23.06 and the current master, were seen to say, and Torque's manual says.
 """
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,35 +40,114 @@ def save(job: dict) -> None:
     temporary.replace(job_path(job["id"]))
 
 
+# What qsub was seen to print, by its exit code.
+SAID = {
+    38: "qsub: would exceed complex's per-user limit of jobs in 'Q' state",
+    159: "qsub: Unauthorized Request",
+    162: "Connection refused\nqsub: cannot connect to server server (errno=111)",
+    170: "qsub: Unknown queue",
+    173: "qsub: Queue is not enabled",
+    187: "qsub: Unknown resource Resource_List.ngpus",
+    188: "qsub: Job violates queue and/or server resource limits",
+}
+
+
+def jobs() -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted((FOLDER / "jobs").glob("*.json"))]
+
+
+def refusal() -> int:
+    if settings().get("away"):
+        return 162
+    alive = sum(job["job_state"] != "F" for job in jobs())
+    return 38 if alive >= settings().get("most", 1000) else settings().get("refuse", 0)
+
+
+def option(words: list[str], value: str) -> str | None:
+    """What follows `value=` in one of qsub's words."""
+    found = (re.search(rf"(?:^|[:,]){value}[=:]([^,:]+)", word) for word in words)
+    return next((match[1] for match in found if match), None)
+
+
+def waits_for(words: list[str]) -> list[str]:
+    """Ids after which a job may start."""
+    found = (re.search(r"depend=afterany:([^,]+)", word) for word in words)
+    return [job_id for match in found if match for job_id in match[1].split(":")]
+
+
 def qsub(words: list[str]) -> int:
     folder = FOLDER / "jobs"
     folder.mkdir(exist_ok=True)
+    if code := refusal():
+        print(SAID[code], file=sys.stderr)
+        return code
     job_id = f"{101 + len(list(folder.glob('*.json')))}{DOMAIN}"
     script = folder / f"{job_id}.sh"
     script.write_text(Path(words[-1]).read_text())
-    save({"id": job_id, "words": words, "job_state": "R", "substate": 42})
-    # qsub runs the job itself, in the background, and notes how it ended
+    job = {"id": job_id, "words": words, "script": str(script)}
+    asked = int(option(words, "ncpus") or option(words, "ppn") or 1)
+    if asked > settings().get("cores", 1000):
+        never = "Can Never Run: Insufficient amount of resource: ncpus (R: %d A: %d T: %d)"
+        cores = settings()["cores"]
+        save({**job, "job_state": "Q", "comment": never % (asked, cores, cores)})
+    else:
+        before = waits_for(words)
+        save({**job, "job_state": "H" if before else "R", "substate": 42, "before": before})
+        start(job_id)
+    print(job_id)
+    return 0
+
+
+def start(job_id: str) -> None:
+    """Run a job in the background, and note how it ended."""
     subprocess.Popen(
-        [sys.executable, Path(__file__).resolve(), "run", job_id, str(script)],
+        [sys.executable, Path(__file__).resolve(), "run", job_id],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    print(job_id)
-    return 0
 
 
 def run(words: list[str]) -> int:
-    job_id, script = words
-    environment = {**os.environ, "PBS_JOBID": job_id}
-    process = subprocess.Popen(["bash", script], env=environment, start_new_session=True)
-    save({**load(job_id), "process": process.pid})
+    (job_id,) = words
+    job = load(job_id)
+    while any((load(before) or {"job_state": "F"})["job_state"] != "F" for before in job["before"]):
+        time.sleep(0.05)
+    if load(job_id)["job_state"] == "F":  # deleted while it waited
+        return 0
+    # the server's umask, unless the job brings one
+    mask = int(option(job["words"], "umask") or "077", 8)
+    process = subprocess.Popen(
+        ["bash", job["script"]],
+        env={**os.environ, "PBS_JOBID": job_id},
+        start_new_session=True,
+        umask=mask,
+    )
+    save({**load(job_id), "job_state": "R", "process": process.pid})
     code = process.wait()
     job = load(job_id)
-    if job["job_state"] == "R":
-        ending = {"substate": 92 if code == 0 else 93, "Exit_status": code}
+    if job["job_state"] == "R" and job.get("process") == process.pid:
+        # a signal is said as 256 and its number
+        ending = {
+            "substate": 92 if code == 0 else 93,
+            "Exit_status": code if code >= 0 else 256 - code,
+        }
         save({**job, "job_state": "F", **ending})
+    return 0
+
+
+def qrerun(words: list[str]) -> int:
+    """What a server does when a node has failed: the job runs again, if it may."""
+    for job_id in words:
+        job = load(job_id)
+        process = job.pop("process")
+        if "-r n" in " ".join(job["words"]):
+            save({**job, "job_state": "F", "substate": 93, "Exit_status": 271})
+        else:
+            save(job)
+            start(job_id)
+        os.killpg(process, signal.SIGTERM)
     return 0
 
 
@@ -96,11 +178,14 @@ def qstat_openpbs(words: list[str]) -> int:
         print(json.dumps({"timestamp": 0, "pbs_version": "23.06.06", "pbs_server": "server"}))
         return 0
     found, code = {}, 0
-    for job_id in [w for w in words if w[0].isdigit()]:
+    asked = [w for w in words if w[0].isdigit()]
+    if settings().get("first_only") and "-E" not in words and "-F" in words:
+        asked = asked[:1]
+    for job_id in asked:
         job = load(job_id)
         if job is None or (job["job_state"] == "F" and "-x" not in words):
             print(f"qstat: Unknown Job Id {job_id}", file=sys.stderr)
-            code = 153
+            code = 0 if "-E" in words else 153
         else:
             found[job["id"]] = attributes(job)
     if "-F" not in words:
@@ -145,7 +230,7 @@ if __name__ == "__main__":
         sys.exit(run(arguments[1:]))
     with open(FOLDER / "calls", "a") as calls:
         calls.write(f"{time.time()} {called} {' '.join(arguments)}\n")
-    if settings().get("away") and arguments != ["--version"]:
+    if settings().get("away") and called != "qsub" and arguments != ["--version"]:
         print("Connection refused\nqstat: cannot connect to server (errno=111)", file=sys.stderr)
         sys.exit(111)
-    sys.exit({"qsub": qsub, "qstat": qstat, "qdel": qdel}[called](arguments))
+    sys.exit({"qsub": qsub, "qstat": qstat, "qdel": qdel, "qrerun": qrerun}[called](arguments))

@@ -2,9 +2,12 @@
 or not at all.
 """
 
+import importlib
 import json
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,7 +41,7 @@ class Site:
         binaries = folder / "bin"
         binaries.mkdir()
         self.server.mkdir()
-        for name in ("qsub", "qstat", "qdel"):
+        for name in ("qsub", "qstat", "qdel", "qrerun"):
             (binaries / name).symlink_to(HERE / "fake_pbs.py")
         self.environment = {
             **os.environ,
@@ -62,11 +65,28 @@ class Site:
             words, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
 
+    def jobscript(self, body, changes) -> Path:
+        """A script as Snakemake writes it, but that the snakemake it starts runs the body."""
+        path = self.folder / "jobscript.sh"
+        call = f"sh -c {shlex.quote(body)} -m snakemake --target-jobs 'a:run=a' --cores 16 --force"
+        path.write_text(f"#!/bin/sh\n# properties = {json.dumps({**JOB, **changes})}\n{call}\n")
+        return path
+
     def submit(self, body="true", **changes) -> subprocess.CompletedProcess:
         """A job that runs the body, which stops for nothing but a signal if it is not told."""
-        path = self.folder / "jobscript.sh"
-        path.write_text(f"#!/bin/sh\n# properties = {json.dumps({**JOB, **changes})}\n{body}\n")
+        path = self.jobscript(body, changes)
         return self.run(sys.executable, "pbs/submit.py", str(path))
+
+    def submitting(self, body="true", **changes) -> subprocess.Popen:
+        """As `submit`, without waiting for it."""
+        return subprocess.Popen(
+            [sys.executable, "pbs/submit.py", str(self.jobscript(body, changes))],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def submitted(self, body="true", **changes) -> str:
         result = self.submit(body, **changes)
@@ -181,7 +201,9 @@ def test_a_wrong_site_file_is_one_line(site, site_file, message):
         ({"substate": 93, "Exit_status": -29}, "failed", "killed at its time limit"),
         ({"substate": 91, "Exit_status": 0}, "failed", "deleted"),
         ({"substate": 91, "Exit_status": None}, "failed", "deleted"),
-        ({"substate": 93, "Exit_status": 271}, "failed", "exit status 271"),
+        ({"substate": 93, "Exit_status": -27}, "failed", "more memory than it asked for, 1500 MB"),
+        ({"substate": 93, "Exit_status": 271}, "failed", "killed by SIGTERM (exit status 271)"),
+        ({"substate": 93, "Exit_status": 265}, "failed", "killed by SIGKILL (exit status 265)"),
         ({"substate": 92, "Exit_status": 0}, "success", ""),
     ],
 )
@@ -213,6 +235,17 @@ def test_a_server_without_history_is_asked_for_it_once(tmp_path):
         assert site.status(job)[0] == "running"
     assert sum(" -x " in call for call in site.calls("qstat")) == 1
     os.killpg(_process(site, job), 9)
+
+
+def test_a_server_that_answers_for_the_first_job_alone_loses_none(tmp_path):
+    site = Site(tmp_path, first_only=True)
+    jobs = [site.submitted("sleep 60", **_run(str(i))) for i in range(3)]
+    for job in jobs:
+        _process(site, job)
+    for job in jobs * 2:
+        assert site.status(job) == ("running", "")
+    for job in jobs:
+        os.killpg(_process(site, job), 9)
 
 
 @pytest.mark.parametrize("settings", DIALECTS[1:], ids=["no history", "torque"])
@@ -295,7 +328,7 @@ def test_a_held_job_waits_and_says_so_once(site):
 
 def test_one_query_for_all_jobs_of_a_round(site):
     site.configure(poll_seconds=60, patience_seconds=60)
-    jobs = [site.submitted("sleep 60", wildcards={"run": str(i)}) for i in range(5)]
+    jobs = [site.submitted("sleep 60", **_run(str(i))) for i in range(5)]
     for job in jobs * 2:
         assert site.status(job)[0] == "running"
     queries = [call for call in site.calls("qstat") if "--version" not in call]
@@ -322,7 +355,7 @@ def test_sigterm_reaches_what_the_job_runs_and_its_answer_is_kept(site):
 
 
 def test_cancel_deletes_jobs_at_once(site):
-    jobs = [site.submitted("sleep 60", wildcards={"run": str(i)}) for i in range(3)]
+    jobs = [site.submitted("sleep 60", **_run(str(i))) for i in range(3)]
     for job in jobs:
         _process(site, job)
     begin = time.monotonic()
@@ -347,14 +380,245 @@ def test_a_job_of_an_earlier_snakemake_goes_on(site):
     assert site.submitted("true") not in (first, changed)
 
 
-def test_a_refused_job_says_why(site, monkeypatch):
-    site.set(away=True)
-    script = site.folder / "pbs" / "submit.py"
-    script.write_text(script.read_text().replace("(5, 20, 0)", "(0.1, 0.1, 0)"))
+REFUSALS = {
+    159: "Unauthorized Request",
+    170: "Unknown queue",
+    173: "Queue is not enabled",
+    187: "Unknown resource Resource_List.ngpus",
+    188: "Job violates queue and/or server resource limits",
+}
+
+
+@pytest.mark.parametrize(("code", "said"), REFUSALS.items())
+def test_a_refusal_stops_at_once_in_one_line(site, code, said):
+    site.configure(poll_seconds=0, queue="gpuq")
+    site.set(refuse=code)
     result = site.submit()
-    assert result.returncode != 0
-    assert "Connection refused" in result.stderr
-    assert len(site.calls("qsub")) == 3
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("job train-a-")
+    assert f"queue gpuq: refused by the server (exit code {code}): qsub: {said}" in line
+    assert len(site.calls("qsub")) == 1
+    assert not list((site.folder / ".snakemake/pbs/exit").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "end", "said"),
+    [
+        ({"away": True}, {"away": False}, "cannot connect to server"),
+        ({"most": 0}, {"most": 9}, "would exceed complex's per-user limit"),
+    ],
+)
+def test_an_outage_or_a_limit_of_jobs_is_waited_for(site, trouble, end, said):
+    site.set(**trouble)
+    process = site.submitting()
+    deadline = time.monotonic() + 60
+    while not (site.server / "calls").exists() or len(site.calls("qsub")) < 5:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    site.set(**end)
+    job, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    (line,) = errors.splitlines()  # for all of the first minute
+    assert "waiting for the server" in line
+    assert said in line
+    assert site.ended(job.strip())[0] == "success"
+
+
+def test_of_a_long_outage_there_is_one_line_a_minute(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "pbs"))
+    submit = importlib.import_module("submit")
+    now = [1000.0]
+    answers = iter([(162, "", "cannot connect")] * 25 + [(0, "12.server", "")])
+
+    def run(*_, **__):
+        return subprocess.CompletedProcess([], *next(answers))
+
+    monkeypatch.setattr(submit.subprocess, "run", run)
+    monkeypatch.setattr(submit.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(submit.time, "sleep", lambda s: now.__setitem__(0, now[0] + s))
+    assert submit._qsub(["qsub"], "job a", 15) == "12.server"
+    assert len(capsys.readouterr().err.splitlines()) == 1 + 25 * 15 // 60
+    for name in ("submit", "server"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_ctrl_c_ends_the_wait_for_a_server(site):
+    site.set(away=True)
+    process = site.submitting()
+    deadline = time.monotonic() + 60
+    while not (site.server / "calls").exists() or len(site.calls("qsub")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_outputs_have_the_umask_of_the_submitting_shell(site):
+    before = os.umask(0o027)
+    try:
+        job = site.submitted(f"touch {site.folder}/made")
+    finally:
+        os.umask(before)
+    assert site.ended(job)[0] == "success"
+    assert (site.folder / "made").stat().st_mode & 0o777 == 0o640
+    (log,) = (site.folder / "results/digits/logs/cluster").glob("*.log")
+    assert log.stat().st_mode & 0o777 == 0o640
+    assert "-W umask=0027" in site.calls("qsub")[0]
+
+
+def test_a_job_that_the_server_would_queue_again_has_no_twin(site):
+    body = f"echo started >> {site.folder}/starts; sleep 60"
+    first = site.submitted(body)
+    _process(site, first)
+    _appears(site.folder / "starts")
+    site.run(str(site.folder / "bin" / "qrerun"), first).check_returncode()
+    assert site.ended(first)[0] == "failed"
+    second = site.submitted(body)
+    process = _process(site, second)
+    deadline = time.monotonic() + 30
+    while len((site.folder / "starts").read_text().split()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)  # the server's own one would have started by now
+    os.killpg(process, 9)
+    assert (site.folder / "starts").read_text().split() == ["started"] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (-27, "it used more memory than it asked for, 1500 MB; the next attempt asks for half as"),
+        (-29, "killed at its time limit"),
+        (271, "killed by SIGTERM"),
+    ],
+)
+def test_the_server_says_why_it_stopped_a_job_that_wrote_of_a_signal(site, code, said):
+    """The job's own record has the signal alone, which is the same for time and memory."""
+    ready = site.folder / "ready"
+    job = site.submitted(f"touch {ready}; sleep 60")
+    process = _process(site, job)
+    _appears(ready)
+    site.edit(job, job_state="E")
+    os.killpg(process, signal.SIGTERM)
+    _appears(next(iter((site.folder / ".snakemake/pbs/exit").glob("train*")), ready))
+    assert site.status(job)[0] == "running"  # the server has not ended it yet
+    site.edit(job, job_state="F", substate=93, Exit_status=code)
+    found, message = site.ended(job)
+    assert found == "failed"
+    assert said in message
+
+
+def test_a_job_that_no_node_can_hold_is_said_once(site):
+    site.set(cores=2)
+    job = site.submitted(threads=4)
+    found, said = site.status(job)
+    assert found == "running"
+    reason = "Can Never Run: Insufficient amount of resource: ncpus (R: 4 A: 2 T: 2)"
+    assert f"no node can hold it ({reason})" in said
+    assert site.status(job) == ("running", "")
+
+
+def test_dead_jobs_are_not_asked_about_for_ever(site):
+    dead = site.submitted("sleep 60", **_run("dead"))
+    os.killpg(_process(site, dead), 9)
+    site.edit(dead, job_state="F", substate=93, Exit_status=265)
+    job = site.submitted("sleep 60", **_run("alive"))
+    _process(site, job)
+    assert site.status(job)[0] == "running"  # nobody asks after the other one
+    assert dead in site.calls("qstat")[-1]
+    answer = site.folder / ".snakemake/pbs/answer.json"
+    content = json.loads(answer.read_text())
+    content["gone"] = {number: since - 3601 for number, since in content["gone"].items()}
+    answer.write_text(json.dumps(content))
+    for _ in range(2):
+        assert site.status(job)[0] == "running"
+    assert dead not in site.calls("qstat")[-1]
+    assert job in site.calls("qstat")[-1]
+    assert site.status(dead)[0] == "failed"
+    os.killpg(_process(site, job), 9)
+
+
+GROUP = {
+    "type": "group",
+    "groupid": "analysis",
+    "local": False,
+    "input": [],
+    "threads": 2,
+    "resources": {"mem_mb": 3000, "runtime": 3, "gpu": 1},
+    "jobid": "b1",
+}
+
+
+def _group(*names) -> dict:
+    """A group job as Snakemake describes it: without rule, wildcards and params."""
+    for name in ("rule", "wildcards", "params", "log"):
+        GROUP[name] = None
+    return {**GROUP, "output": [f"results/digits/runs/{name}/diffusion.h5" for name in names]}
+
+
+def test_what_is_left_of_a_group_goes_on_and_does_not_run_twice(site):
+    first = site.submitted("sleep 60", **_group("a", "b", "c"))
+    second = site.submitted("sleep 60", **_group("d", "e"))
+    for job in (first, second):
+        _process(site, job)
+    # of the first group one is done; what is left is grouped anew
+    assert site.submitted("sleep 60", **_group("b", "c")) == first
+    both = site.submitted("sleep 60", **_group("b", "d"))
+    assert both == f"{first}+{second}"
+    assert len(site.calls("qsub")) == 2
+    assert site.status(both)[0] == "running"
+    for name in "abde":
+        output = site.folder / f"results/digits/runs/{name}/diffusion.h5"
+        output.parent.mkdir(parents=True)
+        output.touch()
+    for job in (first, second):
+        _ends(site, job, 0)
+    assert site.ended(both)[0] == "success"
+    assert site.status(both)[0] == "success"  # and it stays so
+
+
+def test_several_jobs_that_one_goes_on_with_fail_and_are_deleted_together(site):
+    first = site.submitted("sleep 60", **_group("a", "b"))
+    second = site.submitted("sleep 60", **_group("c", "d"))
+    for job in (first, second):
+        _process(site, job)
+    both = site.submitted("sleep 60", **_group("b", "c"))
+    site.run(str(site.folder / "pbs" / "cancel"), both).check_returncode()
+    found, said = site.ended(both)
+    assert found == "failed"
+    assert "earlier snakemake" in said
+    assert {site.job(job)["job_state"] for job in (first, second)} == {"F"}
+
+
+@pytest.mark.parametrize("changed", ["more", "code"])
+def test_a_job_that_overlaps_with_another_starts_after_it(site, changed):
+    """It does more than the other one, or the same with other code."""
+    module = site.folder / "workflow" / "module.py"
+    module.parent.mkdir()
+    module.write_text("A = 1")
+    marks = site.folder / "marks"
+    first = site.submitted(f"sleep 60; echo first >> {marks}", **_group("a", "b"))
+    _process(site, first)
+    if changed == "code":
+        module.write_text("A = 2")
+    result = site.submit(
+        f"echo second >> {marks}", **_group("b", "c" if changed == "more" else "a")
+    )
+    assert result.returncode == 0, result.stderr
+    second = result.stdout.strip()
+    assert second != first
+    (line,) = result.stderr.splitlines()
+    assert f"job {first} of an earlier snakemake writes results/digits/runs/" in line
+    assert f"-W depend=afterany:{first}" in site.calls("qsub")[-1]
+    assert site.status(second)[0] == "running"
+    assert not marks.exists()
+    os.killpg(_process(site, first), 9)
+    assert site.ended(second)[0] == "success"
+    assert marks.read_text() == "second\n"
 
 
 WORKFLOW = """
@@ -405,6 +669,44 @@ def test_a_small_workflow_through_snakemake(site):
     assert len(list((site.folder / "results/tiny/logs/cluster").glob("*.log"))) == 5
 
 
+GROUPS = """
+rule all:
+    input: expand("results/tiny/{rule}/{i}.txt", rule=["diffusion", "hessian"], i=range(6))
+rule diffusion:
+    output: "results/tiny/diffusion/{i}.txt"
+    resources: gpu=0, mem_mb=100
+    shell: "echo begin >> diffusion; sleep 2; echo end >> diffusion; touch {output}"
+rule hessian:
+    output: "results/tiny/hessian/{i}.txt"
+    resources: gpu=1, mem_mb=100
+    shell: "echo begin >> hessian; sleep 1; echo end >> hessian; touch {output}"
+"""
+
+
+def _most_at_once(path) -> int:
+    at_once, most = 0, 0
+    for word in path.read_text().split():
+        at_once += 1 if word == "begin" else -1
+        most = max(most, at_once)
+    return most
+
+
+def test_members_of_a_group_share_what_the_job_asked_for(site):
+    """Four of one core beside each other; those that need the GPU one after another."""
+    site.configure(poll_seconds=1, patience_seconds=2)
+    (site.folder / "Snakefile").write_text(GROUPS)
+    result = site.run(
+        *[sys.executable, "-m", "snakemake", "--profile", "pbs"],
+        *["--seconds-between-status-checks", "1", "--latency-wait", "5"],
+    )
+    assert result.returncode == 0, result.stderr
+    calls = {call.split("-N ")[1].split()[0]: call for call in site.calls("qsub")}
+    assert "select=1:ncpus=4:mem=400mb -l" in calls["analysis"]
+    assert "select=1:ncpus=1:mem=100mb:ngpus=1 -l" in calls["hessian"]
+    assert _most_at_once(site.folder / "diffusion") == 4
+    assert _most_at_once(site.folder / "hessian") == 1
+
+
 def _process(site, job) -> int:
     """The session of a running job."""
     deadline = time.monotonic() + 30
@@ -412,6 +714,25 @@ def _process(site, job) -> int:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return site.job(job)["process"]
+
+
+def _appears(path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _ends(site, job, code) -> None:
+    """The job's own record of its end."""
+    known = json.loads((site.folder / f".snakemake/pbs/jobs/{job.split('.')[0]}.json").read_text())
+    (site.folder / ".snakemake/pbs/exit" / known["name"]).write_text(f"{code}\n")
+    os.killpg(_process(site, job), 9)
+
+
+def _run(name) -> dict:
+    """Another run's job."""
+    return {"wildcards": {"run": name}, "output": [f"results/digits/runs/{name}/trajectory.h5"]}
 
 
 def _name(site) -> str:
