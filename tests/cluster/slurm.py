@@ -31,15 +31,18 @@ SelectTypeParameters=CR_CPU
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
+GresTypes=gpu
 KillWait=10
 MinJobAge=3600
-NodeName=node NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory}
+NodeName=node NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:1
 PartitionName=main Nodes=node Default=YES MaxTime=INFINITE State=UP
 """
 
 
 # Where jobs look for it, whose environment is not the one they were submitted from.
 USUAL = Path("/etc/slurm/slurm.conf")
+# A GPU of which nothing is known but its number.
+GPUS = "Name=gpu File=/dev/null\n"
 
 
 class Slurm:
@@ -76,6 +79,7 @@ class Slurm:
         USUAL.parent.mkdir(exist_ok=True)
         USUAL.unlink(missing_ok=True)
         USUAL.symlink_to(self.configuration)
+        USUAL.with_name("gres.conf").write_text(GPUS)
         self.run("slurmctld", "-c")
         self.run("slurmd", "-N", "node")
         deadline = time.monotonic() + 60
@@ -107,6 +111,7 @@ class Slurm:
             _end(process)
         if USUAL.is_symlink() and USUAL.readlink() == self.configuration:
             USUAL.unlink()
+            USUAL.with_name("gres.conf").unlink()
 
 
 def _end(process: int) -> None:

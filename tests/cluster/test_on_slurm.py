@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,3 +117,46 @@ def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
 
 def in_lock(run: Path) -> dict:
     return json.loads((run / ".lock").read_text())
+
+
+GROUPS = """
+rule all:
+    input: expand("results/tiny/{rule}/{i}.txt", rule=["diffusion", "hessian"], i=range(4))
+rule diffusion:
+    output: "results/tiny/diffusion/{i}.txt"
+    resources: gpu=0, mem_mb=200
+    shell: "echo begin >> diffusion; sleep 2; echo end >> diffusion; touch {output}"
+rule hessian:
+    output: "results/tiny/hessian/{i}.txt"
+    resources: gpu=1, mem_mb=200
+    shell: "echo begin >> hessian; sleep 1; echo end >> hessian; touch {output}"
+"""
+
+
+def most_at_once(path: Path) -> int:
+    at_once, most = 0, 0
+    for word in path.read_text().split():
+        at_once += 1 if word == "begin" else -1
+        most = max(most, at_once)
+    return most
+
+
+def test_a_group_asks_for_what_its_members_use_one_after_another(slurm, tmp_path):
+    for name in ("slurm", "workflow/planning"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "Snakefile").write_text(GROUPS)
+    result = subprocess.run(
+        [PYTHON["slurm"], "-m", "snakemake", "--profile", "slurm"]
+        + ["--seconds-between-status-checks", "3", "--latency-wait", "5", *OPTIONS["slurm"]],
+        cwd=tmp_path,
+        env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    for name, gpus in (("diffusion", ""), ("hessian", "gres:gpu:1")):
+        assert most_at_once(tmp_path / name) == 1
+        (log,) = (tmp_path / "results").rglob(f"group_*_{name}/*.log")
+        job = slurm.job(log.stem)
+        asked = (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"], job.get("TresPerJob", ""))
+        assert asked == ("1", "200M", "02:00:00", gpus)

@@ -3,9 +3,10 @@
 
 The folder (in the environment variable FAKE_PBS) holds jobs/<number>.json, which tests may edit,
 and settings.json: ``dialect`` (openpbs or torque), ``history``, ``away``, ``first_only`` (qstat as
-in OpenPBS's current master), ``refuse`` (an exit code of qsub), ``most`` (jobs of a user) and
-``cores`` (of the largest node). Every call is logged. What it answers is what OpenPBS servers,
-23.06 and the current master, were seen to say, and Torque's manual says.
+in OpenPBS's current master), ``refuse`` (an exit code of qsub), ``most`` (jobs of a user),
+``cores`` (of the largest node) and ``mem_mb`` (that jobs need). Every call is logged. What it
+answers is what OpenPBS servers, 23.06 and the current master, were seen to say, and Torque's manual
+says.
 """
 
 import json
@@ -118,6 +119,9 @@ def run(words: list[str]) -> int:
         return 0
     # the server's umask, unless the job brings one
     mask = int(option(job["words"], "umask") or "077", 8)
+    if int((option(job["words"], "mem") or "0mb").removesuffix("mb")) < settings().get("mem_mb", 0):
+        save({**load(job_id), "job_state": "F", "substate": 93, "Exit_status": -27})
+        return 0
     process = subprocess.Popen(
         ["bash", job["script"]],
         env={**os.environ, "PBS_JOBID": job_id},

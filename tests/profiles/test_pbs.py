@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workflow_copy import ROOT
+from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
 HERE = Path(__file__).parent
 JOB = {
@@ -37,7 +37,8 @@ class Site:
 
     def __init__(self, folder: Path, **settings):
         self.folder, self.server = folder, folder / "server"
-        shutil.copytree(ROOT / "pbs", folder / "pbs", ignore=shutil.ignore_patterns("__pycache__"))
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "pbs", folder / "pbs", ignore=ignore, dirs_exist_ok=True)
         binaries = folder / "bin"
         binaries.mkdir()
         self.server.mkdir()
@@ -705,6 +706,22 @@ def test_members_of_a_group_share_what_the_job_asked_for(site):
     assert "select=1:ncpus=1:mem=100mb:ngpus=1 -l" in calls["hessian"]
     assert _most_at_once(site.folder / "diffusion") == 4
     assert _most_at_once(site.folder / "hessian") == 1
+
+
+def test_a_job_that_is_killed_for_memory_comes_back_with_half_as_much_again(tmp_path):
+    folder = WorkflowCopy.of(ROOT, tmp_path / "copy").folder
+    site = Site(folder, mem_mb=4000)
+    site.configure(poll_seconds=1, patience_seconds=0)
+    result = site.run(
+        *[sys.executable, "-m", "snakemake", "results/smoke/walker/convex.h5", "--profile", "pbs"],
+        *["--configfile", SMOKE, "--config", "resources={analysis: {mem_mb: 2000}}"],
+        *["--seconds-between-status-checks", "1", "--latency-wait", "5"],
+    )
+    assert result.returncode == 0, result.stderr
+    asked = [call.split(":mem=")[1].split("mb")[0] for call in site.calls("qsub")]
+    assert asked == ["2000", "3000", "4500"]
+    assert "it used more memory than it asked for, 2000 MB" in result.stderr
+    assert "it used more memory than it asked for, 3000 MB" in result.stderr
 
 
 def _process(site, job) -> int:

@@ -261,10 +261,12 @@ def acceptable(run):
 
 
 def job(kind, resource):
-    """What a job asks for; one that is tried again, after its time limit perhaps, gets more time."""
+    """What a job asks for; one that is tried again, killed at a limit perhaps, asks for more."""
     asked = STUDY.config["resources"][kind][resource]
     if resource == "runtime":
         return lambda wildcards, attempt: attempt * asked
+    if resource == "mem_mb":
+        return lambda wildcards, attempt: int(1.5 ** (attempt - 1) * asked)
     return asked
 
 
