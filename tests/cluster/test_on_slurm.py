@@ -59,7 +59,7 @@ def in_training(run: Path) -> dict | None:
     if not list(run.glob(".resume/*/point.pt")):
         return None
     try:
-        return json.loads((run / ".lock").read_text())
+        return json.loads((run / ".owner").read_text())
     except (OSError, ValueError):
         return None
 
@@ -105,9 +105,10 @@ def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
     for run in (stalled, deleted):
         log = (copy.results / "logs" / "train" / f"{run.name}.log").read_text()
         assert "resumed at step" in log
-        again = slurm.job(in_lock(run)["job"])
+        again = slurm.job(in_owner(run)["job"])
         assert again["JobState"] == "COMPLETED"
         assert again["TimeLimit"] > "00:01:00"
+        assert again["MinMemoryNode"] == "1500M"
         assert_same_run(run, smoke.results / "runs" / run.name)
     for table in (smoke.results / "tables").glob("*.csv"):
         assert (copy.results / "tables" / table.name).read_text() == table.read_text()
@@ -115,8 +116,8 @@ def test_the_smoke_study_comes_through(profile, slurm, smoke, tmp_path):
     assert list((copy.results / "logs" / "cluster").rglob("*.log"))
 
 
-def in_lock(run: Path) -> dict:
-    return json.loads((run / ".lock").read_text())
+def in_owner(run: Path) -> dict:
+    return json.loads((run / ".owner").read_text())
 
 
 GROUPS = """

@@ -26,7 +26,7 @@ with job(snakemake) as log:
         host_memory=resources.mem_mb * 500_000,
     )
     told = progress(log, run, params.training["steps"])
-    with folder.locked():
+    with folder.locked(log):
         folder.set_aside_other_data(data)
         if folder.kept.exists():
             told.kept()

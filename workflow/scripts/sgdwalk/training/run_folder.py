@@ -1,4 +1,4 @@
-"""The folder of a training run: its resume point, its lock, and every finished version of it.
+"""The folder of a training run: its resume point, its lease, and every finished version of it.
 
     <run>/.resume/<identity>/   an unfinished training: point.pt, recorded parts, checkpoints
     <run>/.kept/<identity>/     a finished one; the run's outputs are hard links to its files
@@ -10,19 +10,18 @@ resumes it, or gives its finished outputs back, without training.
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import shutil
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sgdwalk.errors import InputError
+from filelock import SoftFileLease
+
 from sgdwalk.files import hdf5
 from sgdwalk.training.checkpoints import load_checkpoint, save_checkpoint
+from sgdwalk.training.run_lease import end, held
 
 
 class RunFolder:
@@ -39,27 +38,20 @@ class RunFolder:
         self.work = self.folder / ".resume" / identity
         self.kept = self.folder / ".kept" / identity
         self.point_file = self.work / "point.pt"
+        self._lease: SoftFileLease | None = None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder against other processes; released by the system when this one ends.
+    def locked(self, say: Callable[[str], None] = print) -> Iterator[None]:
+        """Hold the folder against other processes, of this host and others.
+
+        Args:
+            say: told if it has to be found out whether a holder on another host is gone.
 
         Raises:
             InputError: if another process holds it; the line names that process.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / ".lock", "a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise InputError(
-                    f"{self.folder}: another process is training this run "
-                    f"({lock.read().strip() or 'unknown'}); wait for it or end it"
-                ) from None
-            lock.truncate(0)
-            lock.write(json.dumps(_owner()))
-            lock.flush()
+        with held(self.folder, say) as self._lease:
             yield
 
     def set_aside_other_data(self, data: str) -> None:
@@ -88,13 +80,19 @@ class RunFolder:
 
     def save_point(self, point: dict[str, Any]) -> None:
         """Replace the resume point."""
+        self._check_held()
         save_checkpoint(self.point_file, point)
 
     def finish(self) -> None:
         """Move a whole training from the unfinished to the kept ones."""
+        self._check_held()
         self.point_file.unlink(missing_ok=True)
         self.kept.parent.mkdir(exist_ok=True)
         os.replace(self.work, self.kept)
+
+    def _check_held(self) -> None:
+        if self._lease is not None and not self._lease.is_lock_held_by_us:
+            end(self.folder)
 
     def link(self, names: list[str]) -> None:
         """Make the kept files and folders the run's outputs, as hard links, replacing others."""
@@ -128,8 +126,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _owner() -> dict[str, Any]:
-    job = os.environ.get("PBS_JOBID") or os.environ.get("SLURM_JOB_ID")
-    return {"host": socket.gethostname(), "process": os.getpid(), "job": job}
