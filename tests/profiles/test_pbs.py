@@ -708,6 +708,34 @@ def test_members_of_a_group_share_what_the_job_asked_for(site):
     assert _most_at_once(site.folder / "hessian") == 1
 
 
+def test_a_group_of_a_killed_snakemake_is_taken_up_where_it_is(site):
+    """Every member runs once, though what is left of the group is another group."""
+    site.configure(poll_seconds=1, patience_seconds=2)
+    (site.folder / "Snakefile").write_text(GROUPS)
+    words = [sys.executable, "-m", "snakemake", "--profile", "pbs", "--rerun-incomplete"]
+    words += ["--resources", "lane=1", "--seconds-between-status-checks", "1"]
+    first = subprocess.Popen(
+        words,
+        cwd=site.folder,
+        env=site.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for name in ("diffusion", "hessian"):
+        _appears(site.folder / "results/tiny" / name / "0.txt", any_of="*.txt")
+    os.killpg(first.pid, signal.SIGKILL)  # with all it has started, but not what the server runs
+    first.wait()
+    site.run(*words[:3], "--unlock").check_returncode()
+    result = site.run(*words)
+    assert result.returncode == 0, result.stderr
+    assert "of an earlier snakemake goes on" in result.stderr
+    assert len(site.calls("qsub")) == 2
+    for name in ("diffusion", "hessian"):
+        assert (site.folder / name).read_text().split().count("begin") == 6
+        assert _most_at_once(site.folder / name) == 1
+
+
 def test_a_job_that_is_killed_for_memory_comes_back_with_half_as_much_again(tmp_path):
     folder = WorkflowCopy.of(ROOT, tmp_path / "copy").folder
     site = Site(folder, mem_mb=4000)
@@ -733,9 +761,9 @@ def _process(site, job) -> int:
     return site.job(job)["process"]
 
 
-def _appears(path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
+def _appears(path, any_of=None) -> None:
+    deadline = time.monotonic() + 60
+    while not (list(path.parent.glob(any_of)) if any_of else path.exists()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
