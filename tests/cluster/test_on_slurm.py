@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from group_workflow import GROUPS, most_at_once
 from trainings import assert_same_run
 from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
@@ -120,28 +121,6 @@ def in_owner(run: Path) -> dict:
     return json.loads((run / ".owner").read_text())
 
 
-GROUPS = """
-rule all:
-    input: expand("results/tiny/{rule}/{i}.txt", rule=["diffusion", "hessian"], i=range(4))
-rule diffusion:
-    output: "results/tiny/diffusion/{i}.txt"
-    resources: gpu=0, mem_mb=200
-    shell: "echo begin >> diffusion; sleep 2; echo end >> diffusion; touch {output}"
-rule hessian:
-    output: "results/tiny/hessian/{i}.txt"
-    resources: gpu=1, mem_mb=200
-    shell: "echo begin >> hessian; sleep 1; echo end >> hessian; touch {output}"
-"""
-
-
-def most_at_once(path: Path) -> int:
-    at_once, most = 0, 0
-    for word in path.read_text().split():
-        at_once += 1 if word == "begin" else -1
-        most = max(most, at_once)
-    return most
-
-
 def test_a_group_asks_for_what_its_members_use_one_after_another(slurm, tmp_path):
     for name in ("slurm", "workflow/planning"):
         shutil.copytree(ROOT / name, tmp_path / name)
@@ -160,4 +139,4 @@ def test_a_group_asks_for_what_its_members_use_one_after_another(slurm, tmp_path
         (log,) = (tmp_path / "results").rglob(f"group_*_{name}/*.log")
         job = slurm.job(log.stem)
         asked = (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"], job.get("TresPerJob", ""))
-        assert asked == ("1", "200M", "02:00:00", gpus)
+        assert asked == ("1", "200M", "03:00:00", gpus)

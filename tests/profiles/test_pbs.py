@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from group_workflow import GROUPS, most_at_once
 from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
 HERE = Path(__file__).parent
@@ -670,28 +671,6 @@ def test_a_small_workflow_through_snakemake(site):
     assert len(list((site.folder / "results/tiny/logs/cluster").glob("*.log"))) == 5
 
 
-GROUPS = """
-rule all:
-    input: expand("results/tiny/{rule}/{i}.txt", rule=["diffusion", "hessian"], i=range(6))
-rule diffusion:
-    output: "results/tiny/diffusion/{i}.txt"
-    resources: gpu=0, mem_mb=100
-    shell: "echo begin >> diffusion; sleep 2; echo end >> diffusion; touch {output}"
-rule hessian:
-    output: "results/tiny/hessian/{i}.txt"
-    resources: gpu=1, mem_mb=100
-    shell: "echo begin >> hessian; sleep 1; echo end >> hessian; touch {output}"
-"""
-
-
-def _most_at_once(path) -> int:
-    at_once, most = 0, 0
-    for word in path.read_text().split():
-        at_once += 1 if word == "begin" else -1
-        most = max(most, at_once)
-    return most
-
-
 def test_members_of_a_group_share_what_the_job_asked_for(site):
     """Four of one core beside each other; those that need the GPU one after another."""
     site.configure(poll_seconds=1, patience_seconds=2)
@@ -702,10 +681,10 @@ def test_members_of_a_group_share_what_the_job_asked_for(site):
     )
     assert result.returncode == 0, result.stderr
     calls = {call.split("-N ")[1].split()[0]: call for call in site.calls("qsub")}
-    assert "select=1:ncpus=4:mem=400mb -l" in calls["analysis"]
-    assert "select=1:ncpus=1:mem=100mb:ngpus=1 -l" in calls["hessian"]
-    assert _most_at_once(site.folder / "diffusion") == 4
-    assert _most_at_once(site.folder / "hessian") == 1
+    assert "select=1:ncpus=4:mem=800mb -l" in calls["analysis"]
+    assert "select=1:ncpus=1:mem=200mb:ngpus=1 -l" in calls["hessian"]
+    assert most_at_once(site.folder / "diffusion") == 4
+    assert most_at_once(site.folder / "hessian") == 1
 
 
 def test_a_group_of_a_killed_snakemake_is_taken_up_where_it_is(site):
@@ -733,7 +712,7 @@ def test_a_group_of_a_killed_snakemake_is_taken_up_where_it_is(site):
     assert len(site.calls("qsub")) == 2
     for name in ("diffusion", "hessian"):
         assert (site.folder / name).read_text().split().count("begin") == 6
-        assert _most_at_once(site.folder / name) == 1
+        assert most_at_once(site.folder / name) == 1
 
 
 def test_a_job_that_is_killed_for_memory_comes_back_with_half_as_much_again(tmp_path):
