@@ -35,11 +35,23 @@ def test_the_first_run_by_default_with_density_at_three_checkpoints():
 
 @pytest.mark.parametrize(
     ("count", "steps"),
-    [(0, set()), (1, {2000}), (2, {0, 2000}), (3, {0, 70, 2000}), (9, {0, 5, 70, 300, 2000})],
+    [(0, set()), (1, {2000}), (2, {0, 2000}), (3, {0, 70, 2000}), (5, {0, 5, 70, 300, 2000})],
 )
 def test_density_checkpoints(count, steps):
     hessians, runs = plan(checkpoints=[5, 70, 300], density_checkpoints=count)
     assert hessians.density[runs[0]] == steps
+
+
+def test_more_densities_than_checkpoints_are_refused():
+    message = "hessian.density_checkpoints: 9; allowed: at most 5, the checkpoints"
+    with pytest.raises(InputError, match=message):
+        plan(checkpoints=[5, 70, 300], density_checkpoints=9)
+    assert plan(checkpoints=2)[0].density  # the default is no mistake of anybody's
+
+
+def test_more_eigenvalues_than_parameters_are_refused():
+    with pytest.raises(InputError, match=r"hessian.top_k: 10000000 \(and hessian.smallest: 3\)"):
+        plan(top_k=10_000_000, smallest=3)
 
 
 def test_runs_by_name():

@@ -1,13 +1,18 @@
 """Configs: grids become runs, and whatever is wrong is said in one line."""
 
 import copy
+import math
+import os
 
 import numpy as np
 import pytest
+from workflow_copy import ROOT
 
+from planning.hessian import read_hessians
 from planning.identity import training_identity
 from planning.schema import config_schema
 from planning.study import datasets, read_study
+from planning.yaml_keys import check_keys
 from sgdwalk.errors import InputError
 from sgdwalk.training import optimizers
 from sgdwalk.training.epochs import SAMPLINGS
@@ -116,7 +121,10 @@ def test_a_grid_may_record_differently_but_not_the_same_run_twice():
             r"batch_size: 'many'; allowed: an integer",
         ),
         ({"grids": [{"model": "fc3", "seed": []}]}, r"grids\[0\].seed: an empty list"),
-        ({"grids": [{"model": "fc3", "steps": 100}]}, r"steps: 100; allowed: at least 500"),
+        (
+            {"grids": [{"model": "fc3", "steps": 100}]},
+            "takes 500 steps, and no run has more than 100",
+        ),
         ({"grids": [{"model": "restnet14"}]}, r"did you mean 'resnet14'\?"),
         ({"grids": [{"model": "resnet15"}]}, r"grids\[0\].model: .*resnet15"),
         ({"recording": {"window": 3}}, r"unknown key 'window'; did you mean 'windows'\?"),
@@ -172,7 +180,74 @@ def test_a_sketch_takes_the_place_of_windows():
     (run,) = study(grids=short, recording={"sketch": 64}).runs.values()
     assert run.windows == []
     for grid in ({"model": "fc3", "recording": {"windows": []}}, {"model": "fc3", "steps": 100}):
-        refused("allowed: (one of|at least 500)", grids=[grid])
+        refused("allowed: (one of|windows that fit)", grids=[grid])
+
+
+WRONG = [
+    ({"grids": [{"model": "fc3", "learning_rate": math.nan}]}, "learning_rate: nan"),
+    ({"grids": [{"model": "fc3", "learning_rate": math.inf}]}, "learning_rate: inf"),
+    ({"grids": [{"model": "fc3", "learning_rate": "nan"}]}, "learning_rate: nan"),
+    ({"grids": [{"model": "fc3", "learning_rate": 0}]}, "learning_rate: 0"),
+    ({"grids": [{"model": "fc3", "learning_rate": []}]}, "learning_rate: an empty list"),
+    ({"walker": {"noise": math.nan}}, "walker.noise: nan; allowed: a finite number"),
+    ({"grids": [{"model": "fc3", "dataset_options": {"a": [math.inf]}}]}, r"a\[0\]: inf"),
+    ({"recording": {"windows": [{"length": 50}] * 2}}, r"recording.windows\[1\]: .*once"),
+    ({"recording": {"windows": [{"length": 50}, {"length": 50, "stride": 1}]}}, r"every family"),
+    ({"recording": {"checkpoints": [10, 2001]}}, "checkpoints: 2001; allowed: at most 2000"),
+    ({"recording": {"checkpoints": [10, 10]}}, "checkpoints: 10 twice"),
+    ({"recording": {"probe": 10_000}}, "probe: 10000; allowed: at most 1437"),
+    ({"hessian": {"samples": 10_000}}, "hessian.samples: 10000; allowed: at most 1437"),
+    ({"study": ""}, "study: ''; allowed: letters"),
+    ({"study": "x" * 181}, "study: a name of 181 characters; allowed: at most 180"),
+    ({"grids": [{"model": "os:system"}]}, "'os' is of Python's own library"),
+    ({"grids": [{"model": "builtins:dict"}]}, "'builtins' is of Python's own library"),
+    ({"grids": [{"model": "fc3", "dataset": "os.path:join"}]}, "'os' is of Python's own library"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_what_makes_no_sense_is_refused(changes, said):
+    with pytest.raises(InputError, match=said) as error:
+        read_hessians(study(**changes).config["hessian"], study(**changes).runs)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0, -1, [], "fast", [0.1, 0]])
+def test_defaults_are_checked_though_every_grid_overrides_them(value):
+    grids = [{"model": "fc3", "learning_rate": 0.1}]
+    refused("defaults.learning_rate", defaults={"learning_rate": value}, grids=grids)
+    refused("defaults: unknown key 'speed'", defaults={"speed": 3}, grids=grids)
+
+
+def test_what_is_possible_and_may_be_a_mistake_is_said():
+    assert study().warnings == []
+    grids = [{"model": "fc3", "steps": steps} for steps in (100, 2000)]
+    (line,) = study(grids=grids).warnings
+    assert "steps100-seed0: its 100 steps are fewer than every window" in line
+    assert study(grids=grids, recording={"sketch": 64}).warnings == []  # a family that fits some
+    windows = [{"length": 500}, {"length": 500, "stride": 10}]
+    (line,) = study(recording={"windows": windows}).warnings
+    assert "{'length': 500, 'stride': 10} takes 4991 steps, more than any run" in line
+    (line,) = study(grids=grids, recording={"sketch": 64, "checkpoints": [50, 1000]}).warnings
+    assert line == "recording.checkpoints: 1000 is beyond the last step of 1 runs"
+
+
+@pytest.mark.parametrize(
+    "text", ["study: a\nstudy: b\n", "a: {b: 1, c: 2, b: 3}\n", "a:\n- {x: 1}\n- {y: 1, y: 2}\n"]
+)
+def test_keys_that_stand_twice_are_refused_with_their_lines(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"{path}, line \d: key '\w+' is there already, in line"):
+        check_keys([path])
+
+
+def test_keys_of_other_mappings_and_merged_ones_may_be_the_same(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: 1}, {x: 1}]\n")
+    check_keys([path, *sorted((ROOT / "studies").glob("*.yaml")), ROOT / "config.yaml"])
+    path.write_text("a: [1, 2\n")  # no YAML: Snakemake says what is wrong
+    check_keys([path])
 
 
 def test_groups_are_of_the_recording_and_not_of_the_name():
@@ -347,7 +422,11 @@ def test_options_that_are_lists_are_one_value_and_lists_of_them_a_sweep():
     assert len(study(grids=[{**step, "milestones": [[0.5], [0.5, 0.75]]}]).runs) == 2
 
 
-def test_datasets_are_named_by_what_is_done_to_them():
+def test_datasets_are_named_by_what_is_done_to_them(monkeypatch):
+    refused(
+        "dataset: no file '/data/a b.npz'", grids=[{"model": "fc3", "dataset": "/data/a b.npz"}]
+    )
+    monkeypatch.setattr(os.path, "isfile", lambda _: True)
     gauss = {"samples": 2000, "scale": 4, "input_shape": [1, 8, 8]}
     result = study(
         grids=[
@@ -366,7 +445,8 @@ def test_datasets_are_named_by_what_is_done_to_them():
     assert found["digits-label_corruption0.5"]["label_corruption"] == 0.5
 
 
-def test_a_long_name_is_cut_and_stays_its_own():
+def test_a_long_name_is_cut_and_stays_its_own(monkeypatch):
+    monkeypatch.setattr(os.path, "isfile", lambda _: True)
     grid = {"model": "fc3", "dataset": f"{'x' * 300}.npz", "raw": [True, False]}
     names = list(study(grids=[grid]).runs)
     assert len(set(names)) == 2

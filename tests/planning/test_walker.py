@@ -60,7 +60,12 @@ def test_the_same_point_in_two_sweeps_is_one():
     assert len(sweeps["spectral-H0.3-size257"].points) == 2
 
 
-def test_a_users_grid_is_named_by_its_file():
+def test_a_users_grid_is_named_by_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"walker.terrains\[0\]: no file 'grids/my hill.npy'"):
+        plan(terrains=["grids/my hill.npy", "convex"])
+    (tmp_path / "grids").mkdir()
+    (tmp_path / "grids" / "my hill.npy").touch()
     ensembles = plan(terrains=["grids/my hill.npy", "convex"]).ensembles
     assert ensembles["my.hill"].kind == "grids/my hill.npy"
     assert ensembles["my.hill"].grid == ["grids/my hill.npy"]
@@ -72,7 +77,7 @@ def test_a_users_grid_is_named_by_its_file():
     ("walker", "message"),
     [
         ({"terrains": ["fractl"]}, r"walker.terrains\[0\]: 'fractl'; did you mean 'fractal'"),
-        ({"terrains": ["a/x.npy", "b/x.npy"]}, "every terrain once"),
+        ({"terrains": ["convex", "a/convex.npy"]}, "every terrain once"),
         ({"size": 1000}, "walker.size: 1000; allowed for fractal: a power of two plus one"),
         ({"walker": 3}, "walker: unknown key 'walker'; did you mean 'walkers'"),
         ({"noise": -1}, "walker.noise: -1"),

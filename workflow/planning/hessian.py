@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planning.chosen_runs import chosen_runs
+from planning.estimate import networks
 from planning.settings import Settings
 from planning.study import Trained
 from sgdwalk.datasets.names import dataset_size
@@ -50,6 +51,13 @@ def read_hessians(section: Settings, runs: Mapping[str, Trained]) -> Hessians:
     chosen = chosen_runs("hessian.runs", section["runs"], list(runs))
     for name in chosen:
         _check_samples(section["samples"], runs[name].training)
+        _check_eigenvalues(section, runs[name].training)
+    most = max((len(steps[name]) for name in chosen), default=0)
+    if chosen and "density_checkpoints" in section.said and section["density_checkpoints"] > most:
+        raise InputError(
+            f"hessian.density_checkpoints: {section['density_checkpoints']}; allowed: at most "
+            f"{most}, the checkpoints of the runs whose Hessians are measured"
+        )
     return Hessians(chosen, steps, density, settings)
 
 
@@ -59,6 +67,16 @@ def _check_samples(samples: int | None, training: Mapping[str, Any]) -> None:
         raise InputError(
             f"hessian.samples: {samples}; allowed: at most {size.samples}, the training samples "
             f"of dataset {training['dataset']!r}, or nothing (null) for all"
+        )
+
+
+def _check_eigenvalues(section: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    known = networks().get(training["model"])
+    asked = section["top_k"] + section["smallest"]
+    if known is not None and asked > known.parameters:
+        raise InputError(
+            f"hessian.top_k: {section['top_k']} (and hessian.smallest: {section['smallest']}); "
+            f"allowed: at most {known.parameters} together, the parameters of {training['model']}"
         )
 
 

@@ -24,7 +24,7 @@ def own_file(factory: str) -> Path | None:
     """File of the module of ``"package.module:factory"``; None if an installed package has it.
 
     Raises:
-        InputError: if there is no such module.
+        InputError: if there is no such module, or Python's own library has it.
     """
     module = factory.partition(":")[0]
     for folder in own_folders():
@@ -33,6 +33,11 @@ def own_file(factory: str) -> Path | None:
             if path.is_file():
                 return path
     top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        raise InputError(
+            f"{factory!r}: module {top!r} is of Python's own library; allowed: a module of yours, "
+            "in the working directory or on PYTHONPATH, or of an installed package"
+        )
     if PathFinder.find_spec(top, sys.path) is None:
         raise InputError(
             f"{factory!r}: no module {module!r}; its folder must be the working directory "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -54,7 +55,20 @@ def complete(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], whe
     errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.absolute_path), str(e.path)))
     if errors:
         raise InputError(_line(errors[0], where))
+    _check_finite(value, where)
     return value
+
+
+def _check_finite(value: Any, where: str) -> None:
+    """JSON knows no other numbers, so a schema cannot say it: none is above or below them."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_finite(inner, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            _check_finite(inner, f"{where}[{number}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}: {value}; allowed: a finite number")
 
 
 def resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:

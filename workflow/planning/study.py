@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from planning.recording_checks import check_recorded, check_recording
 from planning.schema import complete, config_schema, suggestion
 from planning.settings import Settings
 from planning.training_checks import check_processes, check_training, steps_of
 from sgdwalk.errors import InputError
-from sgdwalk.recording.window_families import LEAST_NUMBERS, families_that_fit
+from sgdwalk.recording.window_families import families_that_fit
 from sgdwalk.training.checkpoint_steps import checkpoint_steps
 from sgdwalk.user_code import is_factory
 
@@ -88,11 +89,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked config: its name, its runs by id, and its settings outside the grids by section."""
+    """A checked config: its name, its runs by id, and its settings outside the grids by section.
+
+    Attributes:
+        name: of the study.
+        runs: by id.
+        config: sections.
+        warnings: what is allowed, and may be a mistake; a line each.
+    """
 
     name: str
     runs: dict[str, Run]
     config: dict[str, Any]
+    warnings: list[str]
 
     @property
     def ensembles(self) -> dict[str, list[str]]:
@@ -115,14 +124,19 @@ def read_study(config: Mapping[str, Any], stem: str) -> Study:
     """
     schema = config_schema()
     settings = complete(dict(config), schema, schema, "")
-    name = settings["study"] or stem
+    name = stem if settings["study"] is None else settings["study"]
     if not re.fullmatch(NAME, name):
         raise InputError(f"study: {name!r}; allowed: letters, digits, '.', '_' and '-'")
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"study: a name of {len(name)} characters; allowed: at most {LONGEST_NAME}"
+        )
     if not settings["grids"] and not settings["walks"]:
         raise InputError("config: neither grids nor walks; allowed: one item at least of either")
     if not settings["grids"] and "walker" not in config:
         settings["walker"]["terrains"] = []  # a toy that such a study must ask for
     training = schema["$defs"]["training"]
+    _check_defaults(settings["defaults"], training, schema)
     runs: dict[str, Run] = {}
     for number, grid in enumerate(settings["grids"]):
         for chosen in _expand(settings["defaults"], grid, training, f"grids[{number}]"):
@@ -136,7 +150,7 @@ def read_study(config: Mapping[str, Any], stem: str) -> Study:
                 Settings(recorded, schema["$defs"]["recording"], schema),
                 dataset_id(values, training),
             )
-            _check(run, f"grids[{number}]")
+            check_recording(run, f"grids[{number}]")
             other = runs.setdefault(run.id, run)
             if other != run:
                 raise InputError(
@@ -149,7 +163,7 @@ def read_study(config: Mapping[str, Any], stem: str) -> Study:
         else value
         for key, value in settings.items()
     }
-    return Study(name, runs, sections)
+    return Study(name, runs, sections, check_recorded(runs.values()))
 
 
 def _expand(
@@ -175,6 +189,23 @@ def _expand(
             raise InputError(f"{where}.{key}: an empty list; allowed: a value or a list of values")
         axes.append([value] if one else value)
     return [dict(zip(merged, point, strict=True)) for point in itertools.product(*axes)]
+
+
+def _check_defaults(
+    defaults: Mapping[str, Any], training: Mapping[str, Any], root: Mapping[str, Any]
+) -> None:
+    """Also those that every grid overrides."""
+    for key, value in defaults.items():
+        described = training["properties"].get(key)
+        if described is None:
+            raise InputError(
+                f"defaults: unknown key '{key}'{suggestion(key, list(training['properties']))}"
+            )
+        if value == [] and described.get("type") != "array":
+            raise InputError(f"defaults.{key}: an empty list; allowed: a value or a list of values")
+        many = isinstance(value, list) and described.get("type") != "array"
+        for one in value if many else [value]:
+            complete(one, described, root, f"defaults.{key}")
 
 
 def own_factories(training: Mapping[str, Any]) -> list[str]:
@@ -212,25 +243,6 @@ def settled(
         values["steps"] = steps_of(epochs, values, where)
     check_training(values, schema, where)
     return values
-
-
-def _check(run: Run, where: str) -> None:
-    families, sketch = run.recording["windows"], run.recording["sketch"]
-    if 0 < sketch < LEAST_NUMBERS:
-        raise InputError(
-            f"{where}.recording.sketch: {sketch}; allowed: 0 for none, or {LEAST_NUMBERS} and more"
-        )
-    if not families and not sketch:
-        raise InputError(
-            f"{where}.recording: neither windows nor a sketch; allowed: one of recording.windows "
-            "and recording.sketch at least"
-        )
-    if not run.windows and not sketch:
-        shortest = min((f["length"] - 1) * f["stride"] + 1 for f in families)
-        raise InputError(
-            f"{where}.steps: {run.training['steps']}; allowed: at least {shortest}, "
-            "the shortest window in recording.windows"
-        )
 
 
 def datasets(networks: Iterable[Trained]) -> dict[str, Settings]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -88,6 +89,8 @@ def _check_dataset(training: Mapping[str, Any], where: str) -> None:
         raise InputError(
             f"{where}.dataset: {name!r}{near}, an .npz or .h5 file, or 'my_module:factory'"
         )
+    if dataset_names.is_file(name) and not os.path.isfile(name):
+        raise InputError(f"{where}.dataset: no file {name!r}; allowed: a path from {os.getcwd()}")
     with _under(f"{where}.dataset"):
         own_files([name])
     with _under(f"{where}.dataset_options"):

@@ -87,6 +87,8 @@ def read_walkers(settings: Settings) -> Walkers:
             raise InputError(f"{where}: {kind!r}{near}, or the path of a .npy file")
         if name in ensembles:
             raise InputError(f"{where}: {kind!r}; allowed: every terrain once, by its own name")
+        if grid and not Path(kind).is_file():
+            raise InputError(f"{where}: no file {kind!r}; allowed: the path of a .npy file")
         ensembles[name] = Ensemble(kind, settings.only(keys), grid)
     sweeps: dict[str, Sweep] = {}
     for number, axes in enumerate(settings["sweeps"]):

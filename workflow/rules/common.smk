@@ -7,7 +7,6 @@ from functools import cache
 # The planning code and the library sit beside the rules, with nothing to install.
 sys.path[:0] = [str(Path(workflow.basedir) / "workflow" / p) for p in ("", "scripts")]
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from planning.fingerprint import SCRIPTS, Sources, code_fingerprint
 from planning.foreign import check_results
@@ -20,19 +19,23 @@ from planning.summary import summary
 from planning.sweeps import depth_and_batch, learning_rates, sketched
 from planning.walker import read_walkers
 from planning.walks import read_walks, spread_steps
+from planning.yaml_keys import check_keys
 from sgdwalk.datasets.names import FETCHED, is_file
 from sgdwalk.errors import InputError
 from sgdwalk.user_code import is_factory
 
 
 def said_in_one_line(function, *arguments):
+    """What a function returns; what it has to say against its input is the end, without more."""
     try:
         return function(*arguments)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        raise SystemExit(str(error)) from None
 
 
 # The plan of the study.
+if workflow.is_main_process:
+    said_in_one_line(check_keys, workflow.configfiles)
 STUDY = said_in_one_line(read_study, config, Path(workflow.configfiles[-1]).stem)
 WALKS = said_in_one_line(read_walks, STUDY)
 TRAINED = sorted(STUDY.runs)
@@ -278,6 +281,8 @@ def print_summary():
 
 
 if workflow.is_main_process:
+    for warning in STUDY.warnings:
+        logger.warning(warning)
     for run in RUNS:
         said_in_one_line(check_results, RESULTS / "runs" / run, run)
     again = [
