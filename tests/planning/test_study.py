@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 
 import numpy as np
 import pytest
@@ -422,17 +421,25 @@ def test_options_that_are_lists_are_one_value_and_lists_of_them_a_sweep():
     assert len(study(grids=[{**step, "milestones": [[0.5], [0.5, 0.75]]}]).runs) == 2
 
 
-def test_datasets_are_named_by_what_is_done_to_them(monkeypatch):
-    refused(
-        "dataset: no file '/data/a b.npz'", grids=[{"model": "fc3", "dataset": "/data/a b.npz"}]
-    )
-    monkeypatch.setattr(os.path, "isfile", lambda _: True)
+def npz(path):
+    """A file of a dataset of eight points; its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"inputs": np.zeros((4, 3)), "labels": np.arange(4) % 2}
+    np.savez(path, **{f"{part}_{k}": v for part in ("train", "test") for k, v in arrays.items()})
+    return str(path)
+
+
+def test_datasets_are_named_by_what_is_done_to_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    grid = {"model": "fc3", "dataset": "data/a b.npz", "raw": True, "batch_size": 4}
+    refused("dataset: no file 'data/a b.npz'", grids=[grid])
+    npz(tmp_path / "data" / "a b.npz")
     gauss = {"samples": 2000, "scale": 4, "input_shape": [1, 8, 8]}
     result = study(
         grids=[
             {"model": "fc3", "label_corruption": [0, 0.5], "learning_rate": [0.1, 0.2]},
             {"model": "fc3", "dataset": "gauss", "dataset_options": gauss},
-            {"model": "fc3", "dataset": "/data/a b.npz", "raw": True},
+            grid,
         ]
     )
     found = datasets(result.runs.values())
@@ -445,9 +452,9 @@ def test_datasets_are_named_by_what_is_done_to_them(monkeypatch):
     assert found["digits-label_corruption0.5"]["label_corruption"] == 0.5
 
 
-def test_a_long_name_is_cut_and_stays_its_own(monkeypatch):
-    monkeypatch.setattr(os.path, "isfile", lambda _: True)
-    grid = {"model": "fc3", "dataset": f"{'x' * 300}.npz", "raw": [True, False]}
+def test_a_long_name_is_cut_and_stays_its_own(tmp_path):
+    dataset = npz(tmp_path / ("x" * 150) / f"{'x' * 150}.npz")
+    grid = {"model": "fc3", "dataset": dataset, "raw": [True, False], "batch_size": 4}
     names = list(study(grids=[grid]).runs)
     assert len(set(names)) == 2
     assert max(map(len, names)) < 200
