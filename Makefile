@@ -8,8 +8,8 @@ READY := $(VENV)/installed
 SLURM := .venv-slurm
 FRAMEWORKS := .venv-frameworks
 
-.PHONY: help calibrate run test test-cluster test-frameworks plan venv venv-slurm venv-frameworks \
-  bench lint manual
+.PHONY: help calibrate run snakemake-report test test-cluster test-frameworks plan venv venv-slurm \
+  venv-frameworks bench lint manual
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,10 @@ help: ## this list
 
 run: $(READY) ## set up, run the default study (or STUDY=studies/mine.yaml), print its exponents
 	$(BIN)/snakemake --cores all --configfile $(STUDY)
+
+# Targets come before --configfile, which takes every word that follows it for a file.
+snakemake-report: $(READY) ## results/report.html: figures and captions of a finished STUDY, and how each was made
+	$(BIN)/snakemake --report results/report.html --configfile $(STUDY)
 
 test: $(READY) lint ## set up, run all linters and tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal
