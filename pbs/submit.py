@@ -138,7 +138,8 @@ def files_of(job: dict, jobscript: str) -> list[str]:
     if job.get("output") is not None:
         return sorted(job["output"])
     words = arguments(jobscript)
-    return sorted(words["--target-jobs"] + words.get("--configfiles", []))
+    study = " ".join(words.get("--configfiles", []))
+    return sorted(f"{target} of {study}" for target in words["--target-jobs"])
 
 
 def name_of(job: dict) -> str:

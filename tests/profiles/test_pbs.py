@@ -596,6 +596,19 @@ def test_several_jobs_that_one_goes_on_with_fail_and_are_deleted_together(site):
     assert {site.job(job)["job_state"] for job in (first, second)} == {"F"}
 
 
+def test_jobs_of_more_files_than_snakemake_says_are_known_by_their_targets(site):
+    first = site.submitted("sleep 60", output=None)
+    process = _process(site, first)
+    assert site.submitted("sleep 60", output=None) == first
+    script = site.folder / "pbs" / "again.sh"
+    script.write_text((site.folder / "jobscript.sh").read_text().replace("a:run=a", "a:run=b"))
+    other = site.run(sys.executable, "pbs/submit.py", str(script))
+    assert other.stdout.strip() not in ("", first)
+    assert "depend" not in site.calls("qsub")[-1]
+    for job in (process, _process(site, other.stdout.strip())):
+        os.killpg(job, 9)
+
+
 @pytest.mark.parametrize("changed", ["more", "code"])
 def test_a_job_that_overlaps_with_another_starts_after_it(site, changed):
     """It does more than the other one, or the same with other code."""
