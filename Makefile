@@ -23,7 +23,8 @@ snakemake-report: $(READY) ## results/report.html: figures and captions of a fin
 	$(BIN)/snakemake --report results/report.html --configfile $(STUDY)
 
 test: $(READY) lint ## set up, run all linters and tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 2 --dist worksteal \
+	  --durations 25 --durations-min 5
 
 # Real jobs on a Slurm of this machine's own; installs Debian packages if they are missing.
 test-cluster: $(READY) $(SLURM)/ready ## real jobs on a Slurm of this machine's own, as root
