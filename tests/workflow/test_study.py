@@ -151,15 +151,16 @@ def test_nested_config_on_the_command_line(fresh_copy):
     [
         ("model: resnet8", "modell: resnet8", "unknown key 'modell'; did you mean 'model'?"),
         ("model: resnet8", "model: resent8", "grids[0].model: unknown model 'resent8'"),
-        ("steps: 240", "steps: many", "grids[0].steps: 'many'; allowed: an integer of at least 1"),
+        ("steps: 240", "steps: many", "defaults.steps: 'many'; allowed: an integer of at least 1"),
     ],
 )
 def test_a_wrong_config_stops_before_any_job_with_one_line(fresh_copy, old, new, message):
     fresh_copy.edit("studies/smoke.yaml", old, new)
     result = fresh_copy.snakemake("--cores", "2")
     assert result.returncode != 0
-    assert "Traceback" not in result.stdout
-    assert sum(message in line for line in result.stdout.splitlines()) == 1
+    said = [line for line in result.stdout.splitlines() if not line.startswith("Using workflow")]
+    assert len(said) == 1, said  # of Snakemake's own nothing stands behind it
+    assert message in said[0]
     assert not (fresh_copy.folder / "results").exists()
 
 
