@@ -5,6 +5,7 @@ or not at all.
 import importlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from group_workflow import GROUPS, most_at_once
 from workflow_copy import ROOT, SMOKE, WorkflowCopy
 
@@ -698,6 +700,18 @@ def test_members_of_a_group_share_what_the_job_asked_for(site):
     assert "select=1:ncpus=1:mem=200mb:ngpus=1 -l" in calls["hessian"]
     assert most_at_once(site.folder / "diffusion") == 4
     assert most_at_once(site.folder / "hessian") == 1
+
+
+def test_rules_that_may_use_a_gpu_are_one_after_another_in_any_group():
+    profile = yaml.safe_load((ROOT / "pbs" / "config.yaml").read_text())
+    alone = {rule for rule, set_ in profile["set-resources"].items() if set_ == {"lane": 4}}
+    found = set()
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.M):
+            if re.search(r"^ +gpu=(?!0,)", body, re.M):
+                found.add(name)
+    assert found == alone
+    assert profile["resources"]["lane"] == 4
 
 
 def test_a_group_of_a_killed_snakemake_is_taken_up_where_it_is(site):
