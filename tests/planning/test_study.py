@@ -218,6 +218,14 @@ def test_defaults_are_checked_though_every_grid_overrides_them(value):
     refused("defaults: unknown key 'speed'", defaults={"speed": 3}, grids=grids)
 
 
+def test_defaults_may_be_many_lists_of_a_setting_that_is_a_list():
+    defaults = {"schedule": "step", "milestones": [[0.5], [0.25, 0.75]]}
+    milestones = [run.training["milestones"] for run in study(defaults=defaults).runs.values()]
+    assert milestones == [[0.5], [0.25, 0.75]]
+    (run,) = study(defaults={**defaults, "milestones": [0.25, 0.75]}).runs.values()
+    assert run.training["milestones"] == [0.25, 0.75]
+
+
 def test_what_is_possible_and_may_be_a_mistake_is_said():
     assert study().warnings == []
     grids = [{"model": "fc3", "steps": steps} for steps in (100, 2000)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planning.chosen_runs import chosen_runs
-from planning.estimate import networks
+from planning.estimate import Network, networks
 from planning.settings import Settings
 from planning.study import Trained
 from sgdwalk.datasets.names import dataset_size
@@ -49,9 +49,10 @@ def read_hessians(section: Settings, runs: Mapping[str, Trained]) -> Hessians:
     }
     settings = section.without(_PLANNED)
     chosen = chosen_runs("hessian.runs", section["runs"], list(runs))
+    known = networks()
     for name in chosen:
         _check_samples(section["samples"], runs[name].training)
-        _check_eigenvalues(section, runs[name].training)
+        _check_eigenvalues(section, runs[name].training["model"], known)
     most = max((len(steps[name]) for name in chosen), default=0)
     if chosen and "density_checkpoints" in section.said and section["density_checkpoints"] > most:
         raise InputError(
@@ -70,13 +71,14 @@ def _check_samples(samples: int | None, training: Mapping[str, Any]) -> None:
         )
 
 
-def _check_eigenvalues(section: Mapping[str, Any], training: Mapping[str, Any]) -> None:
-    known = networks().get(training["model"])
+def _check_eigenvalues(
+    section: Mapping[str, Any], model: str, known: Mapping[str, Network]
+) -> None:
     asked = section["top_k"] + section["smallest"]
-    if known is not None and asked > known.parameters:
+    if model in known and asked > known[model].parameters:
         raise InputError(
             f"hessian.top_k: {section['top_k']} (and hessian.smallest: {section['smallest']}); "
-            f"allowed: at most {known.parameters} together, the parameters of {training['model']}"
+            f"allowed: at most {known[model].parameters} together, the parameters of {model}"
         )
 
 

@@ -170,42 +170,44 @@ def _expand(
     defaults: Mapping[str, Any], grid: Mapping[str, Any], schema: Mapping[str, Any], where: str
 ) -> list[dict[str, Any]]:
     """The product of all lists of a grid, on top of the defaults."""
-    known = list(schema["properties"])
-    for place, values in (("defaults", defaults), (where, grid)):
-        for key in values:
-            if key not in known and not (key == "recording" and place == where):
-                raise InputError(f"{place}: unknown key '{key}'{suggestion(key, known)}")
     own = {k: v for k, v in grid.items() if k != "recording"}
+    _check_keys(own, schema, where)
     merged = {**defaults, **own}
     for key, other in (("steps", "epochs"), ("epochs", "steps")):
         if own.get(key) is not None and own.get(other) is None:
             merged.pop(other, None)  # a grid's length is instead of the default one
-    axes = []
-    for key, value in merged.items():
-        one = not isinstance(value, list)
-        if schema["properties"][key].get("type") == "array":  # a list is one value, lists are many
-            one = one or not all(isinstance(item, list) for item in value) or not value
-        elif value == []:
-            raise InputError(f"{where}.{key}: an empty list; allowed: a value or a list of values")
-        axes.append([value] if one else value)
+    axes = [
+        _values(value, schema["properties"][key], f"{where}.{key}") for key, value in merged.items()
+    ]
     return [dict(zip(merged, point, strict=True)) for point in itertools.product(*axes)]
 
 
+def _values(value: Any, described: Mapping[str, Any], where: str) -> list[Any]:
+    """Those of an axis: a list is many of them; of a setting that is a list itself, lists are."""
+    one = not isinstance(value, list)
+    if described.get("type") == "array":
+        one = one or not all(isinstance(item, list) for item in value) or not value
+    elif value == []:
+        raise InputError(f"{where}: an empty list; allowed: a value or a list of values")
+    return [value] if one else value
+
+
+def _check_keys(chosen: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> None:
+    known = list(schema["properties"])
+    for key in chosen:
+        if key not in known:
+            raise InputError(f"{where}: unknown key '{key}'{suggestion(key, known)}")
+
+
 def _check_defaults(
-    defaults: Mapping[str, Any], training: Mapping[str, Any], root: Mapping[str, Any]
+    defaults: Mapping[str, Any], schema: Mapping[str, Any], root: Mapping[str, Any]
 ) -> None:
     """Also those that every grid overrides."""
+    _check_keys(defaults, schema, "defaults")
     for key, value in defaults.items():
-        described = training["properties"].get(key)
-        if described is None:
-            raise InputError(
-                f"defaults: unknown key '{key}'{suggestion(key, list(training['properties']))}"
-            )
-        if value == [] and described.get("type") != "array":
-            raise InputError(f"defaults.{key}: an empty list; allowed: a value or a list of values")
-        many = isinstance(value, list) and described.get("type") != "array"
-        for one in value if many else [value]:
-            complete(one, described, root, f"defaults.{key}")
+        where, described = f"defaults.{key}", schema["properties"][key]
+        for one in _values(value, described, where):
+            complete(one, described, root, where)
 
 
 def own_factories(training: Mapping[str, Any]) -> list[str]:
