@@ -113,14 +113,16 @@ def state(job: dict, poll_seconds: float) -> tuple[dict | None, float | None]:
     with _locked():
         answer = read(STATE / "answer.json") or {"time": 0, "asked": []}
         if time.time() - answer["time"] >= poll_seconds:
-            answer = _ask(unfinished() or [job], job.get("server") or kind(), answer)
+            jobs = unfinished()
+            answer = _ask(jobs or [job], job.get("server") or kind(), answer)
             write(STATE / "answer.json", answer)
-            _forget(answer)
+            _forget(jobs, answer)
     if answer["jobs"] is None:
         return None, answer["silent_since"]
-    if number(job["id"]) not in answer["asked"]:
+    own = number(job["id"])
+    if own not in answer["asked"]:
         return {"job_state": "Q"}, None  # submitted since
-    return answer["jobs"].get(number(job["id"]), {}), answer["gone"].get(number(job["id"]))
+    return answer["jobs"].get(own, {}), answer["gone"].get(own)
 
 
 def alive(attributes: dict) -> bool:
@@ -138,9 +140,9 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _forget(answer: dict) -> None:
+def _forget(jobs: list[dict], answer: dict) -> None:
     """Put away jobs that have been gone for long: no snakemake asks after them any more."""
-    for job in unfinished():
+    for job in jobs:
         since = answer["gone"].get(number(job["id"]), answer["time"])
         patience = job.get("patience_seconds", 0)
         if answer["time"] - since > _FORGOTTEN_SECONDS + patience:

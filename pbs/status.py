@@ -23,6 +23,10 @@ _OUT_OF_MEMORY = (
     "killed by the server: it used more memory than it asked for{}; the next attempt asks for half "
     "as much again"
 )
+_CAUSES = {
+    "SIGTERM": ": deleted, or over its time or memory",
+    "SIGKILL": ": out of memory, perhaps",
+}
 
 
 def status(job: dict) -> str:
@@ -110,12 +114,6 @@ def _said(code: int) -> str:
                 name = signal.Signals(code - base).name
                 return f"killed by {name} (exit status {code}){_CAUSES.get(name, '')}"
     return f"ended with exit status {code}"
-
-
-_CAUSES = {
-    "SIGTERM": ": deleted, or over its time or memory",
-    "SIGKILL": ": out of memory, perhaps",
-}
 
 
 def _end(job: dict, outcome: str, reason: str) -> str:
