@@ -119,10 +119,7 @@ class Site:
     def without_record(self, **ending) -> str:
         """A job that ended as the server says and could not write down how."""
         job = self.submitted()
-        deadline = time.monotonic() + 60
-        while self.job(job)["job_state"] != "F":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        _until(lambda: self.job(job)["job_state"] == "F")
         for record in (self.folder / ".snakemake/pbs/exit").iterdir():
             record.unlink()
         self.edit(job, **ending)
@@ -347,10 +344,7 @@ def test_sigterm_reaches_what_the_job_runs_and_its_answer_is_kept(site):
     job = site.submitted(
         f"sh -c 'trap \"echo saved; exit 1\" TERM; touch {ready}; while :; do sleep 0.1; done'"
     )
-    deadline = time.monotonic() + 30
-    while not ready.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    _appears(ready)
     os.kill(_process(site, job), 15)  # to the job's shell alone
     found, _ = site.ended(job)
     assert found == "failed"
@@ -451,10 +445,7 @@ def test_of_a_long_outage_there_is_one_line_a_minute(monkeypatch, capsys):
 def test_ctrl_c_ends_the_wait_for_a_server(site):
     site.set(away=True)
     process = site.submitting()
-    deadline = time.monotonic() + 60
-    while not (site.server / "calls").exists() or len(site.calls("qsub")) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    _until(lambda: (site.server / "calls").exists() and len(site.calls("qsub")) >= 2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -483,10 +474,7 @@ def test_a_job_that_the_server_would_queue_again_has_no_twin(site):
     assert site.ended(first)[0] == "failed"
     second = site.submitted(body)
     process = _process(site, second)
-    deadline = time.monotonic() + 30
-    while len((site.folder / "starts").read_text().split()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    _until(lambda: len((site.folder / "starts").read_text().split()) >= 2)
     time.sleep(0.5)  # the server's own one would have started by now
     os.killpg(process, 9)
     assert (site.folder / "starts").read_text().split() == ["started"] * 2
@@ -760,18 +748,19 @@ def test_a_job_that_is_killed_for_memory_comes_back_with_half_as_much_again(tmp_
 
 def _process(site, job) -> int:
     """The session of a running job."""
-    deadline = time.monotonic() + 30
-    while "process" not in site.job(job):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    _until(lambda: "process" in site.job(job))
     return site.job(job)["process"]
 
 
-def _appears(path, any_of=None) -> None:
+def _until(condition) -> None:
     deadline = time.monotonic() + 60
-    while not (list(path.parent.glob(any_of)) if any_of else path.exists()):
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def _appears(path, any_of=None) -> None:
+    _until(lambda: list(path.parent.glob(any_of)) if any_of else path.exists())
 
 
 def _ends(site, job, code) -> None:
